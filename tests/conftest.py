@@ -116,16 +116,18 @@ def _allowed_reasons() -> list[dict[str, object]]:
 
 
 @pytest.hookimpl(hookwrapper=True)
-def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo[None]) -> Iterator[None]:  # noqa: ARG001
+def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo[None]) -> Iterator[None]:
     """A skip whose reason is not on the list fails, everywhere; in CI also one that the list does not allow there."""
     outcome = yield
     report = outcome.get_result()  # type: ignore[attr-defined]
     if not report.skipped or hasattr(report, "wasxfail"):
         return
-    reason = str(report.longrepr[2] if isinstance(report.longrepr, tuple) else report.longrepr).removeprefix("Skipped: ")
+    said = report.longrepr[2] if isinstance(report.longrepr, tuple) else report.longrepr
+    reason = str(said).removeprefix("Skipped: ")
     in_ci = os.environ.get("CI") == "true"
     for entry in _allowed_reasons():
         if reason.startswith(str(entry["reason"])) and (entry.get("in_ci", False) or not in_ci):
             return
     report.outcome = "failed"
-    report.longrepr = f"skipped for a reason that tests/allowed_skips.toml does not allow{' in CI' if in_ci else ''}: {reason}"
+    where = " in CI" if in_ci else ""
+    report.longrepr = f"skipped for a reason that tests/allowed_skips.toml does not allow{where}: {reason}"

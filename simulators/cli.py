@@ -1,0 +1,101 @@
+"""``harkara simulate``: sensors to point an agent at, on real ports, without hardware."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+from typing import Final
+
+_EXAMPLES: Final = """\
+examples:
+  harkara simulate station --port-link ./weather.tty --interval 0.5
+  harkara simulate replay receiver.log --port-link ./gnss.tty
+Then point an agent at the port: harkara agent init --port ./weather.tty"""
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the words after ``harkara simulate``."""
+    parser.epilog = _EXAMPLES
+    actions = parser.add_subparsers(dest="action", required=True, metavar="ACTION")
+
+    station = actions.add_parser(
+        "station", help="a generated weather station that writes JSON lines to a pseudo-terminal"
+    )
+    _common(station, device="weather")
+    station.add_argument("--seed", type=int, default=1, help="decides the values (default 1)")
+    station.add_argument(
+        "--interval", type=_positive, default=1.0, metavar="S", help="seconds between two lines (default 1)"
+    )
+    station.add_argument(
+        "--first-number", type=int, default=1, metavar="N", help="number of the first sample (default 1)"
+    )
+    station.add_argument("--lines", type=int, metavar="N", help="stop after N lines (default: never)")
+    station.add_argument("--beside-link", type=Path, metavar="PATH", help="a second port that gets the same lines")
+
+    replay = actions.add_parser("replay", help="a recorded NMEA 0183 receiver on a pseudo-terminal")
+    replay.add_argument("recording", type=Path, metavar="FILE", help="the recorded log")
+    _common(replay, device="gnss")
+    replay.add_argument("--once", action="store_true", help="end with the recording (default: begin again)")
+    replay.add_argument(
+        "--as-recorded", action="store_true", help="leave the recorded times (default: move them to now)"
+    )
+
+
+def _common(parser: argparse.ArgumentParser, *, device: str) -> None:
+    parser.add_argument(
+        "--port-link", type=Path, required=True, metavar="PATH", help="where the port appears, as a link"
+    )
+    parser.add_argument(
+        "--truth", type=Path, metavar="FILE", help="the sensor's own log (default: PATH with .truth.jsonl)"
+    )
+    parser.add_argument("--device", default=device, help=f"device id in that log (default {device})")
+    parser.add_argument("--wait-for-reader", action="store_true", help="say nothing before the port is opened")
+
+
+def _positive(text: str) -> float:
+    value = float(text)
+    if not value > 0:
+        raise argparse.ArgumentTypeError(f"must be more than 0, not {text}")
+    return value
+
+
+def run(args: argparse.Namespace) -> int:
+    """Run one simulator until it ends or is stopped.
+
+    Returns:
+        0, also when stopped by SIGTERM or Ctrl-C.
+    """
+    truth = args.truth or args.port_link.with_name(args.port_link.name + ".truth.jsonl")
+    print(f"port {args.port_link}, own log {truth}; Ctrl-C ends it", flush=True)
+    if args.action == "station":
+        from simulators.station import StationPlan, run_station  # noqa: PLC0415 - each action loads only what it runs
+
+        said = run_station(
+            StationPlan(
+                device=args.device,
+                port_link=args.port_link,
+                beside_link=args.beside_link,
+                truth=truth,
+                seed=args.seed,
+                interval_s=args.interval,
+                first_number=args.first_number,
+                wait_for_reader=args.wait_for_reader,
+                lines=args.lines,
+            )
+        )
+    else:
+        from simulators.replay import ReplayPlan, run_replay  # noqa: PLC0415
+
+        said = run_replay(
+            ReplayPlan(
+                device=args.device,
+                recording=args.recording,
+                port_link=args.port_link,
+                truth=truth,
+                loop=not args.once,
+                shift_to_now=not args.as_recorded,
+                wait_for_reader=args.wait_for_reader,
+            )
+        )
+    print(f"said {said} lines")
+    return 0

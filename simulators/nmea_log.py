@@ -1,7 +1,7 @@
 """A recorded NMEA 0183 log, ready to be said again: byte for byte, in a loop, with its clock moved to another time.
 
 Only the fields that tell the time are rewritten, and the checksum with them; a sentence whose checksum was wrong in the
-recording stays wrong by the same bits. (NMEA 0183 fields as u-blox M8 Receiver Description, UBX-13003221, "NMEA protocol".)
+recording stays wrong by the same bits. Fields as in u-blox M8 Receiver Description, UBX-13003221, "NMEA protocol".
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from functools import reduce
+from itertools import pairwise
 from operator import xor
 from pathlib import Path
 from typing import Final
@@ -53,7 +54,7 @@ class NmeaLog:
 
     @property
     def length(self) -> timedelta:
-        """How long one pass takes: so that the first epoch of the next pass follows the last as any epoch follows another."""
+        """How long one pass takes, the step from its last epoch to the first of the next included."""
         instants = [epoch.at for epoch in self.epochs if epoch.at is not None]
         if not instants:
             return self.step * len(self.epochs)
@@ -61,7 +62,7 @@ class NmeaLog:
 
 
 def read_nmea_log(path: Path) -> NmeaLog:
-    """Read a recording; lines that begin with ``#`` are a collector's remarks, not the receiver's words, and are left out.
+    """Read a recording; lines that begin with ``#`` are its keeper's remarks, not the receiver's words: left out.
 
     Raises:
         ValueError: It holds no sentence.
@@ -72,7 +73,7 @@ def read_nmea_log(path: Path) -> NmeaLog:
     epochs = tuple(_epochs(lines))
     steps = [
         later.at - earlier.at
-        for earlier, later in zip(epochs, epochs[1:], strict=False)
+        for earlier, later in pairwise(epochs)
         if earlier.at and later.at and later.at > earlier.at
     ]
     return NmeaLog(epochs=epochs, step=min(steps, default=timedelta(seconds=1)))

@@ -25,7 +25,7 @@ class Pace:
         self.stopping = False
         # A byte on a socket wakes the sleeper at once; a flag alone would be seen only after the sleep.
         self._waker, self._woken = socket.socketpair()
-        self._waker.setblocking(False)
+        self._waker.settimeout(0.0)
         signal.set_wakeup_fd(self._waker.fileno(), warn_on_full_buffer=False)
         for number in _STOPPING:
             signal.signal(number, self._stop)
@@ -47,7 +47,7 @@ class Pace:
         return False
 
     def sleep(self, seconds: float) -> bool:
-        """Sleep. Returns False when told to stop. [s]"""
+        """Sleep; False when told to stop."""
         if not self.stopping:
             self._wait(seconds)
         return not self.stopping

@@ -1,7 +1,7 @@
 """The sensor's end of a real pseudo-terminal, reachable by a stable name like a serial adapter's.
 
-What a sensor says while nobody listens is gone, as on a real serial line; the kernel would keep the first 4 KiB of it and
-hand them to whoever opens the port next. So a write looks first whether anybody has the port open, and says what it saw.
+What a sensor says while nobody listens is gone, as on a real serial line; the kernel would keep the first 4 KiB of it
+and hand them to whoever opens the port next. So a write looks first whether anybody has the port open.
 """
 
 from __future__ import annotations
@@ -99,6 +99,8 @@ class PtyPort:
         other = os.open(self._device, os.O_RDONLY | os.O_NOCTTY | os.O_NONBLOCK)
         try:
             deadline = time.monotonic() + timeout_s
+            # What was just written reaches the reader's queue by way of a kernel worker.
+            time.sleep(0.05)
             while waiting_bytes(other):
                 if time.monotonic() > deadline:
                     return False

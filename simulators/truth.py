@@ -1,7 +1,7 @@
 """The sensors' own log: what each wrote and when, kept outside the agent so that a judge need not take its word.
 
-One JSON object a line, handed to the kernel before the bytes leave for the port: a sensor that is killed has at most said
-less than its log holds, never more. It is not fsynced: it judges processes, not power cuts.
+One JSON object a line, handed to the kernel before the bytes leave for the port: a sensor that is killed has at most
+said less than its log holds, never more. It is not fsynced: it judges processes, not power cuts.
 """
 
 from __future__ import annotations

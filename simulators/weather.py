@@ -135,12 +135,12 @@ class WeatherStation:
 
 
 def whole_millisecond_ns(time_ns: int) -> int:
-    """The last whole millisecond not after ``time_ns``: the station's clock shows no more. [ns]"""
+    """The last whole millisecond not after ``time_ns``: the station's clock shows no more."""
     return time_ns - time_ns % _MS_NS
 
 
 def json_line(observed_at_ns: int, values: dict[str, str]) -> bytes:
-    """One line as the station writes it: ``{"time":"…Z","sample_number":17,"air_temperature":21.50,…}`` and a line feed.
+    """One line as the station writes it: ``{"time":"…Z","sample_number":17,"air_temperature":21.50,…}``, line feed.
 
     Args:
         observed_at_ns: A whole millisecond, UTC Unix time. [ns]

@@ -51,11 +51,11 @@ class ControlError(HarkaraError):
         self.hint = hint
 
 
-class NotRunning(ControlError):  # noqa: N818 - named for what the caller does: start it, or open the files
+class NotRunning(ControlError):
     """Nobody listens at that path: the process is stopped, or runs with another configuration."""
 
 
-class AlreadyRunning(ControlError):  # noqa: N818
+class AlreadyRunning(ControlError):
     """Another living process owns the socket."""
 
     exit_status = 2

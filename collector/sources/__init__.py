@@ -1,0 +1,1 @@
+"""Where messages come from: one port, one module per MQTT library behind it."""

@@ -1,0 +1,1 @@
+"""How frames become numbers, compiled once per profile; the same code in the agent and the collector."""

@@ -1,0 +1,1 @@
+"""The profile language: its schema, its checks and errors that say how to mend a file. Not imported where readings are decoded."""

@@ -52,6 +52,15 @@ class Pace:
             self._wait(seconds)
         return not self.stopping
 
+    def readable(self, file: int) -> bool:
+        """Wait until ``file`` has something to read; False when told to stop."""
+        while not self.stopping:
+            ready, _, _ = select.select([self._woken.fileno(), file], [], [])
+            if file in ready:
+                return True
+            self._woken.recv(64)
+        return False
+
     def _wait(self, seconds: float) -> None:
         if select.select([self._woken], [], [], seconds)[0]:
             self._woken.recv(64)

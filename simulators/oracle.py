@@ -66,19 +66,21 @@ class Expected:
 
 @dataclass(frozen=True, slots=True)
 class Window:
-    """A time in which the agent could not hear or had not yet committed, both ends included.
+    """A time in which the agent could not hear a device or had not yet committed, both ends included.
 
     Attributes:
+        device: Device id.
         from_ns: UTC Unix time. [ns]
         to_ns: UTC Unix time. [ns]
     """
 
+    device: str
     from_ns: int
     to_ns: int
 
-    def holds(self, at_ns: int) -> bool:
-        """Whether ``at_ns`` lies in it."""
-        return self.from_ns <= at_ns <= self.to_ns
+    def excuses(self, want: Expected) -> bool:
+        """Whether ``want`` was said in it."""
+        return self.device == want.device and self.from_ns <= want.emitted_at_ns <= self.to_ns
 
 
 @dataclass(slots=True)
@@ -165,7 +167,7 @@ def judge(expected: Sequence[Expected], stored: Iterable[Stored], windows: Seque
 
 
 def _excused(want: Expected, windows: Sequence[Window]) -> bool:
-    return any(window.holds(want.emitted_at_ns) for window in windows)
+    return any(window.excuses(want) for window in windows)
 
 
 def _by_arrival(

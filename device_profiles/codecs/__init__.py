@@ -1,0 +1,1 @@
+"""Codecs that are code rather than a profile: protocols with their own grammar."""

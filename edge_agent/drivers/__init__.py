@@ -1,0 +1,1 @@
+"""Where readings come from: one module per kind of line, behind one port."""

@@ -1,0 +1,29 @@
+"""Wait for a file descriptor on the loop: no thread per device, so a hundred silent ports cost nothing."""
+
+from __future__ import annotations
+
+import asyncio
+
+
+async def readable(fd: int, timeout_s: float | None = None) -> bool:
+    """Wait until ``fd`` can be read, has ended or has failed.
+
+    Returns:
+        False when ``timeout_s`` passed first. The watch is gone on return, also when cancelled.
+    """
+    loop = asyncio.get_running_loop()
+    future: asyncio.Future[None] = loop.create_future()
+
+    def ready() -> None:
+        if not future.done():
+            future.set_result(None)
+
+    loop.add_reader(fd, ready)
+    try:
+        async with asyncio.timeout(timeout_s):
+            await future
+    except TimeoutError:
+        return False
+    finally:
+        loop.remove_reader(fd)
+    return True

@@ -51,11 +51,23 @@ class EpochTruth:
 
     Attributes:
         observed_at_ns: The instant; None when no sentence up to its end told the date. [ns]
+        clock_s: The time of day it told; None when it told none. [s]
         said: By channel.
     """
 
     observed_at_ns: int | None
+    clock_s: float | None
     said: dict[str, Said]
+
+    @property
+    def emitted_at_ns(self) -> int:
+        """When its first value was said. [ns]."""
+        return min(each.emitted_at_ns for each in self.said.values())
+
+    @property
+    def heard(self) -> bool:
+        """Whether any of its values was heard."""
+        return any(each.heard for each in self.said.values())
 
 
 def epochs(emissions: Iterable[Emission]) -> Iterator[EpochTruth]:
@@ -70,7 +82,8 @@ def epochs(emissions: Iterable[Emission]) -> Iterator[EpochTruth]:
         formatter = fields[0][-3:]
         time = _at(fields, _TIME.get(formatter))
         if time and clock is not None and time != clock:
-            yield EpochTruth(_instant(date, clock), said)
+            if said:
+                yield EpochTruth(_instant(date, clock), _seconds(clock), said)
             said = {}
         if time:
             clock = time
@@ -84,7 +97,7 @@ def epochs(emissions: Iterable[Emission]) -> Iterator[EpochTruth]:
                 if value != earlier.value:
                     earlier.again.append(value)
     if said:
-        yield EpochTruth(_instant(date, clock), said)
+        yield EpochTruth(_instant(date, clock), _seconds(clock), said)
 
 
 def _checked_fields(text: str) -> list[str] | None:
@@ -113,6 +126,12 @@ def _instant(date: datetime | None, clock: str | None) -> int | None:
         return None
     whole = date + timedelta(hours=int(clock[:2]), minutes=int(clock[2:4]), seconds=int(clock[4:6]))
     return int(whole.timestamp()) * 1_000_000_000 + int(Decimal("0" + clock[6:] or "0") * 1_000_000_000)
+
+
+def _seconds(clock: str | None) -> float | None:
+    if clock is None:
+        return None
+    return float(int(clock[:2]) * 3600 + int(clock[2:4]) * 60 + Decimal(clock[4:]))
 
 
 def _values(formatter: str, fields: list[str]) -> dict[str, float]:

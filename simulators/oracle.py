@@ -52,6 +52,7 @@ class Expected:
         again: Other numbers said for the same thing later in the same epoch: right for one who missed the first.
         datable: Its own text tells the whole time, so that a listener who comes late knows it too. A sentence that
             tells the time of day only is stored under its arrival by one who missed the date.
+        optional: It counts as said only when it is stored: what a listener writes beside an arrival time.
     """
 
     device: str
@@ -62,6 +63,7 @@ class Expected:
     heard: bool
     again: tuple[float, ...] = ()
     datable: bool = True
+    optional: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,19 +133,15 @@ def judge(expected: Sequence[Expected], stored: Iterable[Stored], windows: Seque
     Returns:
         The verdict; for it ``emitted`` = readings stored once + altered + unread_while_down + lost.
     """
-    verdict = Verdict(emitted=len(expected))
+    verdict = Verdict()
     by_key = {(each.device, each.channel, each.observed_at_ns): each for each in expected}
-    by_arrival: dict[tuple[str, str], list[Expected]] = {}
-    for each in expected:
-        if not each.datable:
-            by_arrival.setdefault((each.device, each.channel), []).append(each)
     seen: set[int] = set()
+    unplaced: list[Stored] = []
     for row in stored:
         verdict.stored += 1
-        want = by_key.get(row[:3]) or _by_arrival(row, by_arrival, seen, windows)
+        want = by_key.get(row[:3])
         if want is None:
-            verdict.unexpected += 1
-            verdict.note(f"no sensor said {row.value!r}", *row[:3])
+            unplaced.append(row)
         elif id(want) in seen:
             verdict.duplicates += 1
             verdict.note("stored again", *row[:3])
@@ -154,15 +152,16 @@ def judge(expected: Sequence[Expected], stored: Iterable[Stored], windows: Seque
             else:
                 verdict.altered += 1
                 verdict.note(f"the sensor wrote {want.value!r}, stored is {row.value!r}", *row[:3])
+    _place_by_arrival(unplaced, expected, seen, windows, verdict)
     for want in expected:
-        if id(want) in seen:
-            continue
-        if _excused(want, windows):
-            verdict.unread_while_down += 1
-        else:
-            verdict.lost += 1
-            what = "lost" if want.heard else "lost (nobody listened, and nobody was killed then)"
-            verdict.note(what, want.device, want.channel, want.observed_at_ns)
+        if id(want) not in seen and not want.optional:
+            if _excused(want, windows):
+                verdict.unread_while_down += 1
+            else:
+                verdict.lost += 1
+                what = "lost" if want.heard else "lost (nobody listened, and nobody was killed then)"
+                verdict.note(what, want.device, want.channel, want.observed_at_ns)
+    verdict.emitted = sum(not want.optional or id(want) in seen for want in expected)
     return verdict
 
 
@@ -170,20 +169,32 @@ def _excused(want: Expected, windows: Sequence[Window]) -> bool:
     return any(window.excuses(want) for window in windows)
 
 
-def _by_arrival(
-    row: Stored, candidates: dict[tuple[str, str], list[Expected]], seen: set[int], windows: Sequence[Window]
-) -> Expected | None:
-    """The reading that a listener without a date stored under the time it came."""
-    for want in candidates.get((row.device, row.channel), ()):
-        late_ns = row.observed_at_ns - want.emitted_at_ns
-        if (
-            -_ARRIVAL_EARLY_NS <= late_ns <= _ARRIVAL_LATE_NS
-            and id(want) not in seen
+def _may_be_undated(want: Expected, windows: Sequence[Window]) -> bool:
+    return (want.observed_at_ns is None and not want.optional) or _excused(want, windows)
+
+
+def _place_by_arrival(
+    rows: Sequence[Stored], expected: Sequence[Expected], seen: set[int], windows: Sequence[Window], verdict: Verdict
+) -> None:
+    """Find the readings that a listener without a date stored under the time they came."""
+    candidates: dict[tuple[str, str], list[Expected]] = {}
+    for want in expected:
+        if not want.datable and id(want) not in seen and _may_be_undated(want, windows):
+            candidates.setdefault((want.device, want.channel), []).append(want)
+    for row in rows:
+        fitting = [
+            want
+            for want in candidates.get((row.device, row.channel), ())
+            if id(want) not in seen
+            and -_ARRIVAL_EARLY_NS <= row.observed_at_ns - want.emitted_at_ns <= _ARRIVAL_LATE_NS
             and row.value in (want.value, *want.again)
-            and (want.observed_at_ns is None or _excused(want, windows))
-        ):
-            return want
-    return None
+        ]
+        if fitting:
+            verdict.once += 1
+            seen.add(id(max(fitting, key=lambda want: want.emitted_at_ns)))
+        else:
+            verdict.unexpected += 1
+            verdict.note(f"no sensor said {row.value!r}", *row[:3])
 
 
 def expectations(emissions: Iterable[Emission]) -> list[Expected]:
@@ -233,4 +244,16 @@ def _nmea_readings(device: str, emissions: list[Emission]) -> Iterable[Expected]
                 heard=said.heard,
                 again=tuple(said.again),
                 datable=False,
+            )
+        if epoch.clock_s is not None:
+            # One who cannot date an epoch keeps the time of day it told as a reading of its own.
+            yield Expected(
+                device=device,
+                channel="receiver_time",
+                observed_at_ns=None,
+                value=epoch.clock_s,
+                emitted_at_ns=epoch.emitted_at_ns,
+                heard=epoch.heard,
+                datable=False,
+                optional=epoch.observed_at_ns is not None,
             )

@@ -126,7 +126,8 @@ def test_value_said_second_is_right_only_for_one_who_missed_the_first() -> None:
     expected = expectations(
         said([good("GNRMC,171926.00,A,,,,,0.117,,180315,,,A"), good("GNVTG,,T,,M,0.118,N,,K,A")], at_ns=5)
     )
-    (want,) = expected
+    want = expected[0]
+    assert all(each.optional for each in expected[1:])
     row = Stored("gnss", want.channel, want.observed_at_ns or 0, 0.118)
     assert judge(expected, [row]).altered == 1
     assert judge(expected, [row], [Window("gnss", 0, 10)]).clean
@@ -136,10 +137,45 @@ def test_reading_without_a_date_is_found_under_its_arrival() -> None:
     emitted_ns = 1_795_471_738_000_000_000
     expected = expectations(said([good("GPGLL,4404.14066,N,12118.85481,W,171925.00,A,A")], at_ns=emitted_ns))
     assert all(each.observed_at_ns is None for each in expected)
+    assert {each.channel for each in expected} == {"latitude", "longitude", "receiver_time"}
     arrived = [Stored("gnss", each.channel, emitted_ns + 400_000_000, each.value) for each in expected]
-    assert judge(expected, arrived).clean
+    verdict = judge(expected, arrived)
+    assert (verdict.clean, verdict.emitted, verdict.once) == (True, 3, 3)
     late = [row._replace(observed_at_ns=emitted_ns + 60 * 10**9) for row in arrived]
-    assert judge(expected, late).unexpected == 2
+    assert judge(expected, late).unexpected == 3
+
+
+def test_listener_started_again_stores_under_arrival_until_it_knows_the_date() -> None:
+    second = 10**9
+    noon_ns = int(datetime(2026, 1, 2, 12, 0, 0, tzinfo=UTC).timestamp()) * second
+    emissions = [
+        each
+        for number in range(6)
+        for each in said(
+            [
+                good(f"GNRMC,12000{number}.00,A,,,,,0.1{number},,020126,,,A"),
+                good(f"GNGLL,4404.1{number},N,12118.8{number},W,12000{number}.00,A,A"),
+            ],
+            at_ns=noon_ns + number * second,
+        )
+    ]
+    expected = expectations(emissions)
+    dated = [each for each in expected if not each.optional]
+    stored = [
+        Stored("gnss", each.channel, each.observed_at_ns or 0, each.value)
+        for each in dated
+        if each.emitted_at_ns != noon_ns + 3 * second
+    ]
+    # The fourth epoch: its RMC was missed, its GLL came before any date.
+    undated = [
+        Stored("gnss", each.channel, each.emitted_at_ns + 300_000_000, each.value)
+        for each in expected
+        if each.emitted_at_ns == noon_ns + 3 * second and each.channel != "speed_over_ground"
+    ]
+    window = Window("gnss", noon_ns + 2 * second, noon_ns + 4 * second)
+    verdict = judge(expected, [*stored, *undated], [window])
+    assert (verdict.clean, verdict.unread_while_down, verdict.emitted) == (True, 1, 6 * 3 + 1)
+    assert not judge(expected, [*stored, *undated]).clean
 
 
 def test_real_recording_has_no_contradiction(captures: Path) -> None:

@@ -61,12 +61,7 @@ class Broker:
 
     def wait(self) -> None:
         """Wait until it listens."""
-        wait_for(self.listening, f"the {self.kind} broker", timeout_s=_READY_S, process=self.process)
-
-    def listening(self) -> bool:
-        """Whether a connection is taken."""
-        with socket.socket() as probe:
-            return probe.connect_ex(("127.0.0.1", self.port)) == 0
+        wait_listening(self.port, self.process)
 
 
 def start_broker(stage: Stage, kind: Kind, folder: Path, passwords: dict[str, str]) -> Broker:
@@ -112,6 +107,16 @@ def _mosquitto_config(folder: Path, port: int, words: Path, passwords: dict[str,
     ]
     config.write_text("\n".join(lines) + "\n", encoding="utf-8")
     return config
+
+
+def wait_listening(port: int, process: Process) -> None:
+    """Wait until a process takes connections on a port of loopback."""
+
+    def listening() -> bool:
+        with socket.socket() as probe:
+            return probe.connect_ex(("127.0.0.1", port)) == 0
+
+    wait_for(listening, f"port {port}", timeout_s=_READY_S, process=process)
 
 
 def free_port() -> int:

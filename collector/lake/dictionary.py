@@ -31,8 +31,12 @@ class SeriesKey(NamedTuple):
 class SeriesDictionary:
     """Gives ids and remembers which of them the lake does not hold yet. One thread writes, any may look up."""
 
-    def __init__(self, known: Iterable[tuple[int, SeriesKey]] = (), next_id: int = 1) -> None:
-        self._ids: dict[SeriesKey, int] = {key: number for number, key in known}
+    def __init__(self, stored: Iterable[tuple[int, SeriesKey]] = (), next_id: int = 1) -> None:
+        self.reload(stored, next_id)
+
+    def reload(self, stored: Iterable[tuple[int, SeriesKey]], next_id: int) -> None:
+        """Forget everything but what the lake holds."""
+        self._ids: dict[SeriesKey, int] = {key: number for number, key in stored}
         self._keys: dict[int, SeriesKey] = {number: key for key, number in self._ids.items()}
         self.next_id = max(next_id, max(self._keys, default=0) + 1)
         self._fresh: list[tuple[int, SeriesKey]] = []

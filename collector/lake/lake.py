@@ -1,8 +1,8 @@
 """The lake itself: Parquet files by day under one DuckLake catalogue, written by one thread, read by any.
 
 The folder holds ``catalogue.ducklake`` (which files and rows exist; a DuckDB file, locked by the process that has it
-open), ``durable.json`` (newest snapshot known to survive a power cut), ``data/main/TABLE/[year=/month=/day=/]`` with the
-Parquet files, ``incoming/`` (files that still grow) and ``spill/`` (what DuckDB cannot keep in memory).
+open), ``durable.json`` (newest snapshot known to survive a power cut), ``data/main/TABLE/[year=/month=/day=/]`` with
+the Parquet files, ``incoming/`` (files that still grow) and ``spill/`` (what DuckDB cannot keep in memory).
 """
 
 from __future__ import annotations
@@ -24,9 +24,15 @@ from collector.lake.errors import LakeLocked, LakeUnusable
 from collector.lake.extension import connect
 from collector.lake.notes import CommitNote
 from collector.lake.schema import TABLES, Table
-from collector.lake.staging import INLINE_ROWS_MAX, TableStaging
+from collector.lake.staging import INLINE_ROWS_MAX, ROW_GROUP_ROWS, TableStaging
 
 METADATA: Final = "__ducklake_metadata_lake"
+FILE_OPTIONS: Final = {
+    "parquet_compression": "zstd",
+    "parquet_row_group_size": str(ROW_GROUP_ROWS),
+    "target_file_size": "32MB",
+}
+"""How merged files are written."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -150,6 +156,13 @@ class Lake:
         self._connection.execute("COMMIT")
         self._snapshot = self._newest_snapshot()
 
+    def reload(self) -> None:
+        """After a failed commit: what the catalogue says now counts, which may be that it did not fail after all."""
+        self.forget()
+        self.note = self._newest_note()
+        self._snapshot = self._newest_snapshot()
+        self.dictionary.reload(self._stored_series(), self.note.next_series)
+
     def mark_durable(self) -> DurableMark:
         """Write down that the newest snapshot survives a power cut.
 
@@ -209,6 +222,8 @@ def _create_missing(connection: duckdb.DuckDBPyConnection) -> None:
             for statement in table.statements():
                 connection.execute(statement)
     connection.execute("COMMIT")
+    for option, value in FILE_OPTIONS.items():
+        connection.execute("CALL ducklake_set_option('lake', ?, ?)", [option, value])
 
 
 @contextlib.contextmanager

@@ -1,7 +1,7 @@
-"""Rows of one commit on their way into Parquet: gathered in memory, written in row groups, a file per table and UTC day.
+"""Rows of one commit on their way into Parquet: gathered, written in row groups, one file per table and UTC day.
 
-Files grow in ``incoming/``, where nobody looks, and move to their place only when whole and fsynced. What a crash leaves
-in ``incoming/`` belongs to no commit and is deleted at the next start.
+Files grow in ``incoming/``, where nobody looks, and move to their place only when whole and fsynced. What a crash
+leaves in ``incoming/`` belongs to no commit and is deleted at the next start.
 """
 
 from __future__ import annotations

@@ -63,7 +63,9 @@ class Broker(_Table):
         password_file: File with the password in its first line, mode 0600.
         keepalive_s: How often silence is broken; a lost link is noticed within one and a half of it. [s]
         reconnect_s_max: Ceiling of the jittered back-off between attempts. [s]
-        receipt_timeout_s: No receipt for a sent block within this time: ask with a sync. [s]
+        receipt_timeout_s: No receipt for a sent block within this time: ask with a sync; doubles up to 5 min. [s]
+        sync_every_s: How often agent and collector compare what they have, even when all is well. [s]
+        state_every_s: How often the retained state message is refreshed. [s]
         stop_s: At a stop, how long to go on sending what was sealed last. The rest waits in the outbox. [s]
         tls: Encryption; off when the table is missing.
     """
@@ -75,7 +77,9 @@ class Broker(_Table):
     password_file: Path | None = None
     keepalive_s: Annotated[int, Field(ge=5, le=3600)] = 60
     reconnect_s_max: Annotated[float, Field(ge=0.5, le=3600)] = 60.0
-    receipt_timeout_s: Annotated[float, Field(ge=1, le=3600)] = 30.0
+    receipt_timeout_s: Annotated[float, Field(ge=1, le=300)] = 10.0
+    sync_every_s: Annotated[float, Field(ge=5, le=86_400)] = 600.0
+    state_every_s: Annotated[float, Field(ge=1, le=86_400)] = 3600.0
     stop_s: Annotated[float, Field(ge=0, le=60)] = 5.0
     tls: Tls | None = None
 
@@ -197,6 +201,10 @@ class LinesDevice(_Device):
     def _one_source(self) -> Self:
         if sum(source is not None for source in (self.port, self.tcp, self.command)) != 1:
             raise ValueError(f"device `{self.id}` needs one source; set one of port, tcp and command")
+        fields = [each.field if each.field is not None else name for name, each in self.channels.items()]
+        for name in fields:
+            if fields.count(name) > 1:
+                raise ValueError(f"two channels of device `{self.id}` read the field `{name}`; keep one")
         return self
 
 

@@ -1,0 +1,286 @@
+"""The agent put together: devices, outbox, uplink, control socket; one task group, one ``run`` per stage.
+
+::
+
+    device stages --samples--> queue (1,024; full: devices wait) --> gatherer --commit--> outbox <-- uplink --> broker
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import os
+import random
+import secrets
+from dataclasses import dataclass
+from typing import Any, Final
+
+from device_profiles.wire.delivery.agent import AgentMachine, AgentPolicy
+from device_profiles.wire.messages import DeviceState, State
+from device_profiles.wire.model import ProfileRef
+from edge_agent.blocks import BlockBuilder, recovered
+from edge_agent.clock import Clock, SystemClock
+from edge_agent.config import Config
+from edge_agent.counters import DeviceCounters, rss_bytes
+from edge_agent.devices import build
+from edge_agent.fingerprint import fingerprint
+from edge_agent.gather import Gatherer
+from edge_agent.mqtt_client import client_factory
+from edge_agent.outbox import Outbox
+from edge_agent.samples import SampleQueue
+from edge_agent.uplink import Uplink
+from harkara_io.control_socket import ControlServer
+from harkara_io.log_errors import Incident
+from harkara_io.log_thread import LogThread
+from harkara_io.sd_notify import Notifier
+
+log = logging.getLogger("harkara.agent")
+
+CHECK_EVERY_S: Final = 1.0
+"""Pace of the outbox's background integrity check. [s]"""
+STATUS_EVERY_S: Final = 30.0
+"""Pace of the line for ``systemctl status``. [s]"""
+DRIVER_PROFILE_VERSION: Final = 1
+
+
+@dataclass(slots=True)
+class _Stages:
+    """What runs, by name."""
+
+    devices: list[asyncio.Task[None]]
+    gatherer: asyncio.Task[None]
+    uplink: asyncio.Task[None]
+    upkeep: list[asyncio.Task[None]]
+
+
+class Agent:
+    """One agent process.
+
+    Attributes:
+        config: What it was started with.
+    """
+
+    def __init__(self, config: Config, *, version: str, clock: Clock | None = None) -> None:
+        """Prepare; nothing is opened yet.
+
+        Raises:
+            ConfigError: A secret or certificate cannot be used.
+        """
+        self.config = config
+        self._version = version
+        self._clock: Clock = clock if clock is not None else SystemClock()
+        self._make_client = client_factory(config)
+        self._notifier = Notifier.from_environment()
+        self._counters: list[DeviceCounters] = []
+        self._profiles = {device.id: _profile(device.profile, device.driver) for device in config.device}
+        self._incidents: list[Incident] = []
+        self._queue = SampleQueue()
+        self._thread = LogThread("outbox")
+
+    async def run(self, stop: asyncio.Event) -> None:
+        """Work until ``stop`` is set, then seal and commit what is there and send what can be sent in time.
+
+        Raises:
+            LogLocked: Another process has the outbox.
+            LogForeign: The outbox file is not an outbox of this version.
+            AlreadyRunning: Another process answers at the control socket.
+        """
+        config = self.config
+        async with ControlServer(config.socket_used, commands={"status": self._status, "ping": _ping}):
+            self._outbox = await self._thread.run(
+                Outbox.open,
+                config.outbox.file,
+                agent=config.agent,
+                fingerprint=fingerprint(),
+                bytes_max=config.outbox.max_bytes,
+                on_incident=self._incident,
+            )
+            clean = False
+            try:
+                self._compose()
+                await self._work(stop)
+                clean = True
+            finally:
+                await self._thread.run(self._outbox.close, clean=clean)
+                self._thread.close()
+
+    def _compose(self) -> None:
+        config = self.config
+        self._builders = {
+            device.id: BlockBuilder(
+                config.agent, device.id, self._profiles[device.id], self._clock, seal_after_s=device.seal_after_s
+            )
+            for device in config.device
+        }
+        machine = AgentMachine(
+            self._outbox,
+            pinned_lineage=self._outbox.lineage,
+            random=random.random,
+            nonce=lambda: secrets.randbits(64),
+            policy=AgentPolicy(timeout_min_s=config.broker.receipt_timeout_s, sync_every_s=config.broker.sync_every_s),
+        )
+        self._uplink = Uplink(
+            agent=config.agent,
+            client=self._make_client,
+            where=(config.broker.host, config.broker.port_used, config.username_used),
+            outbox=self._outbox,
+            thread=self._thread,
+            machine=machine,
+            clock=self._clock,
+            state=self._state,
+            link_up=self._queue.wake,
+            reconnect_s_max=config.broker.reconnect_s_max,
+            state_every_s=config.broker.state_every_s,
+        )
+        self._gatherer = Gatherer(
+            outbox=self._outbox,
+            thread=self._thread,
+            queue=self._queue,
+            builders=self._builders,
+            clock=self._clock,
+            commit_interval_s=config.outbox.commit_interval_s,
+            commit_readings_max=config.outbox.commit_readings_max,
+            link_is_up=lambda: self._uplink.is_up,
+            sealed=self._uplink.sealed,
+            make_room=self._uplink.make_room,
+        )
+
+    async def _work(self, stop: asyncio.Event) -> None:
+        left = await self._thread.run(self._outbox.open_chunks)
+        await self._gatherer.commit(recovered(self.config.agent, left))
+        if left:
+            log.info("recovered rows=%d", sum(chunk.rows for chunk in left))
+        async with asyncio.TaskGroup() as group:
+            stages = _Stages(
+                [self._start_device(group, index) for index in range(len(self.config.device))],
+                group.create_task(self._gatherer.run(), name="gatherer"),
+                group.create_task(self._uplink.run(), name="uplink"),
+                [group.create_task(self._check(), name="check"), group.create_task(self._watchdog(), name="watchdog")],
+            )
+            self._notifier.ready(f"{len(self.config.device)} devices")
+            log.info(
+                "agent running agent=%s devices=%d pid=%d", self.config.agent, len(self.config.device), os.getpid()
+            )
+            await stop.wait()
+            await self._stop(stages)
+
+    def _start_device(self, group: asyncio.TaskGroup, index: int) -> asyncio.Task[None]:
+        device = self.config.device[index]
+        stage, counters = build(device, self._clock, self._queue)
+        self._counters.append(counters)
+        return group.create_task(stage.run(), name=f"device {device.id}")
+
+    async def _stop(self, stages: _Stages) -> None:
+        """In the order of the readings: lines closed, rows sealed, blocks sent, goodbye said."""
+        self._notifier.stopping("sealing what is open")
+        log.info("agent stopping")
+        for task in stages.devices:
+            task.cancel()
+        await asyncio.wait(stages.devices)
+        self._gatherer.stop()
+        await stages.gatherer
+        deadline_s = self._clock.monotonic_s() + self.config.broker.stop_s
+        while self._uplink.is_up and self._clock.monotonic_s() < deadline_s:
+            if (await self._thread.run(self._outbox.stats)).pending == 0:
+                break
+            await self._uplink.progress(0.2)
+        self._uplink.stop()
+        if self._uplink.is_up:
+            await asyncio.wait([stages.uplink], timeout=max(1.0, self.config.broker.stop_s))
+        for task in (stages.uplink, *stages.upkeep):
+            task.cancel()
+
+    # ---- upkeep -----------------------------------------------------------------------------------------------
+    async def _check(self) -> None:
+        """Read the outbox through, a slice at a time, so that a rotten card is known before its blocks are needed."""
+        while True:
+            await asyncio.sleep(CHECK_EVERY_S)
+            if not self._queue and await self._thread.run(self._outbox.check):
+                await asyncio.sleep(3600)
+
+    async def _watchdog(self) -> None:
+        every_s = min(self._notifier.watchdog_s or STATUS_EVERY_S, STATUS_EVERY_S)
+        while True:
+            await asyncio.sleep(every_s)
+            # A round through the outbox's thread: a disk that hangs for good is a hang.
+            stats = await self._thread.run(self._outbox.stats)
+            self._notifier.alive()
+            self._notifier.status(f"accepted {stats.accepted}, pending {stats.pending}, link {self._uplink.state}")
+
+    def _incident(self, incident: Incident) -> None:
+        self._incidents.append(incident)
+        del self._incidents[:-16]
+        log.error(
+            "outbox incident kind=%s kept=%d lost=%d moved_to=%s %s",
+            incident.kind,
+            incident.kept,
+            incident.lost,
+            incident.moved_to,
+            incident.detail,
+        )
+
+    # ---- what others see --------------------------------------------------------------------------------------
+    def _state(self, connection: int) -> State:
+        """Birth message; runs in the outbox's thread."""
+        stats = self._outbox.stats()
+        section = self._clock.section()
+        return State(
+            alive=True,
+            connection=connection,
+            agent_version=self._version,
+            outbox_id=self._outbox.outbox_id,
+            devices=tuple(DeviceState(device, profile) for device, profile in self._profiles.items()),
+            clock=section.state,
+            accepted=stats.accepted,
+            pending=stats.pending,
+            recorded_loss=stats.recorded_loss,
+            sent_at_ns=section.wall_ns,
+        )
+
+    async def _status(self, _fields: dict[str, Any]) -> dict[str, Any]:
+        stats = await self._thread.run(self._outbox.stats)
+        uplink = self._uplink
+        section = self._clock.section()
+        rejected: dict[str, int] = {}
+        for each in self._counters:
+            for reason, count in each.rejected.items():
+                rejected[reason] = rejected.get(reason, 0) + count
+        return {
+            "agent": self.config.agent,
+            "version": self._version,
+            "pid": os.getpid(),
+            "accepted": stats.accepted,
+            "stored": stats.stored,
+            "recorded_loss": stats.recorded_loss,
+            "pending": stats.pending,
+            "open_rows": stats.open_rows,
+            "open_readings": stats.open_readings,
+            "queued": len(self._queue),
+            "commits": self._gatherer.commits,
+            "rejected": rejected,
+            "blocks": stats.blocks,
+            "block_bytes": stats.block_bytes,
+            "outbox_bytes": stats.file_bytes,
+            "outbox_bytes_max": stats.bytes_max,
+            "disk": self._gatherer.disk_state,
+            "link": uplink.state,
+            "link_detail": uplink.detail,
+            "phase": str(uplink.phase),
+            "connections": uplink.connection,
+            "blocks_published": uplink.blocks_published,
+            "bytes_published": uplink.bytes_published,
+            "alarms": dict(uplink.alarms),
+            "incidents": [f"{each.kind}: {each.detail}" for each in self._incidents],
+            "clock": section.state.name.lower(),
+            "rss_bytes": rss_bytes(),
+            "devices": [each.as_json() for each in self._counters],
+        }
+
+
+def _profile(profile: str | None, driver: str) -> ProfileRef:
+    """What a block says made sense of the device: a named profile, or the driver itself."""
+    return ProfileRef(profile if profile is not None else f"driver/{driver}", DRIVER_PROFILE_VERSION, bytes(8))
+
+
+async def _ping(_fields: dict[str, Any]) -> dict[str, Any]:
+    return {"pid": os.getpid()}

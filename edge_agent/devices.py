@@ -1,0 +1,138 @@
+"""One stage per device: open, read, close, and again. A device that is down or hung stops nobody else."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import random
+from collections.abc import Sequence
+from typing import Final
+
+from device_profiles.rejects import FrameRejected
+from device_profiles.wire.delivery.backoff import Backoff
+from edge_agent.clock import Clock
+from edge_agent.config import LinesDevice, NmeaDevice
+from edge_agent.counters import DeviceCounters
+from edge_agent.drivers.line_parser import LineParser, Wanted
+from edge_agent.drivers.lines import LinesDriver
+from edge_agent.drivers.nmea import NmeaDriver
+from edge_agent.drivers.ports import ByteSource, Driver, LinkDown, NotReady, Read
+from edge_agent.drivers.program import Program
+from edge_agent.drivers.serial_port import SerialPort
+from edge_agent.drivers.tcp import TcpStream
+from edge_agent.samples import SampleQueue
+
+log = logging.getLogger("harkara.agent.device")
+
+RECONNECT_S_MIN: Final = 0.2
+"""First wait before a line is opened again. [s]"""
+
+
+class DeviceStage:
+    """Keeps one device's line open and passes its samples on.
+
+    The queue is the agent's one way in. When it is full the stage waits, so that bytes wait in the kernel: nothing that
+    was read is thrown away.
+    """
+
+    def __init__(self, driver: Driver, counters: DeviceCounters, queue: SampleQueue, *, reconnect_s_max: float) -> None:
+        self._driver = driver
+        self._counters = counters
+        self._queue = queue
+        self._backoff = Backoff(floor_s=RECONNECT_S_MIN, ceiling_s=reconnect_s_max, random=random.random)
+
+    async def run(self) -> None:
+        """Read until cancelled; on cancellation what the line still held is passed on before the line closes."""
+        while True:
+            wait_s = await self._once()
+            await asyncio.sleep(wait_s)
+
+    async def _once(self) -> float:
+        """One life of the line; how long to wait before the next. [s]."""
+        try:
+            await self._driver.open()
+            self._counters.opened += 1
+            self._is("up", "")
+            while True:
+                self._give(await self._driver.read())
+                await self._queue.room()
+        except LinkDown as exc:
+            self._is("down", str(exc))
+            return self._backoff.next_s()
+        except NotReady as exc:
+            self._is("down", str(exc))
+            return exc.wait_s
+        except asyncio.CancelledError:
+            self._is("stopped", "")
+            raise
+        except Exception:
+            # A fault in one driver must not take the other devices' readings with it.
+            if self._counters.state != "failed":
+                log.exception("device failed device=%s", self._counters.id)
+            self._is("failed", "see the log")
+            return self._backoff.ceiling_s()
+        finally:
+            self._give(await self._driver.close())
+
+    def _give(self, reads: Sequence[Read]) -> None:
+        for read in reads:
+            if isinstance(read, FrameRejected):
+                self._counters.take_reject(read)
+                log.debug("rejected device=%s %s", self._counters.id, read)
+                continue
+            if not any(number.value is not None for number in read.numbers):
+                for number in read.numbers:
+                    self._counters.missing[number.reason or "unknown"] += 1
+                continue
+            self._counters.take_sample(read)
+            self._backoff.reset()
+            self._queue.put(self._counters.id, read)
+
+    def _is(self, state: str, detail: str) -> None:
+        """Note a change of state; one line in the log per change."""
+        counters = self._counters
+        changed = (counters.state, counters.detail) != (state, detail)
+        counters.state, counters.detail = state, detail
+        if changed and state == "down":
+            log.warning("device down device=%s reason=%r", counters.id, detail)
+        elif changed and state == "up":
+            log.info("device up device=%s source=%s", counters.id, counters.source)
+
+
+def build(config: NmeaDevice | LinesDevice, clock: Clock, queue: SampleQueue) -> tuple[DeviceStage, DeviceCounters]:
+    """The stage of a configured device, and what it counts."""
+    source, where = _source(config)
+    driver: Driver
+    if isinstance(config, NmeaDevice):
+        required = config.checksum == "required"
+        driver = NmeaDriver(source, clock, require_checksum=required, silence_s=config.silence_s)
+    else:
+        driver = LinesDriver(source, _parser(config), clock, silence_s=config.silence_s)
+    counters = DeviceCounters(config.id, config.driver, where)
+    return DeviceStage(driver, counters, queue, reconnect_s_max=config.reconnect_s_max), counters
+
+
+def _source(config: NmeaDevice | LinesDevice) -> tuple[ByteSource, str]:
+    if config.port is not None:
+        return SerialPort(config.port, config.baud), str(config.port)
+    address = config.tcp_address
+    if address is not None:
+        return TcpStream(*address), f"{address[0]}:{address[1]}"
+    command = config.command if isinstance(config, LinesDevice) else None
+    assert command is not None, "the configuration was checked"
+    return Program(command), command[0]
+
+
+def _parser(config: LinesDevice) -> LineParser:
+    wanted = {
+        channel.field if channel.field is not None else name: Wanted(name, channel.unit)
+        for name, channel in config.channels.items()
+    }
+    return LineParser(
+        format=config.format,
+        separator=config.separator,
+        columns=tuple(config.columns or ()),
+        time_key=config.time,
+        time_unit=config.time_unit,
+        wanted=wanted,
+    )

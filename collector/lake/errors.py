@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from harkara_io.errors import HarkaraError
 
-class LakeError(Exception):
+
+class LakeError(HarkaraError):
     """Root of what the lake raises on purpose."""
 
 
@@ -16,10 +18,6 @@ class LakeUnusable(LakeError):
 
 
 class QueryRefused(LakeError):
-    """The question cannot be answered as asked: show the message, which is one line and names what comes nearest.
-
-    Attributes:
-        exit_status: Exit status of the command line.
-    """
+    """The question cannot be answered as asked: show the message, which is one line and names what comes nearest."""
 
     exit_status = 2

@@ -80,13 +80,13 @@ class Lake:
         )
         try:
             catalogue = folder / "catalogue.ducklake"
-            with _named_errors(catalogue):
+            with named_errors(catalogue):
                 mark = DurableMark.read(folder)
                 if catalogue.exists():
                     durable.mend(catalogue, folder / "data", mark, connection)
                 connection.execute(
-                    f"ATTACH {_text('ducklake:' + str(catalogue))} AS lake "
-                    f"(DATA_PATH {_text(str(folder / 'data') + '/')}, OVERRIDE_DATA_PATH true, "
+                    f"ATTACH {quoted('ducklake:' + str(catalogue))} AS lake "
+                    f"(DATA_PATH {quoted(str(folder / 'data') + '/')}, OVERRIDE_DATA_PATH true, "
                     f"DATA_INLINING_ROW_LIMIT {INLINE_ROWS_MAX + 1})"
                 )
                 _create_missing(connection)
@@ -227,7 +227,7 @@ def _create_missing(connection: duckdb.DuckDBPyConnection) -> None:
 
 
 @contextlib.contextmanager
-def _named_errors(catalogue: Path) -> Iterator[None]:
+def named_errors(catalogue: Path) -> Iterator[None]:
     """Turn DuckDB's errors at the opening into ours."""
     try:
         yield
@@ -243,5 +243,6 @@ def _first_line(exc: BaseException) -> str:
     return str(exc).splitlines()[0]
 
 
-def _text(value: str) -> str:
+def quoted(value: str) -> str:
+    """An SQL text literal, for the few statements that take no parameters."""
     return "'" + value.replace("'", "''") + "'"

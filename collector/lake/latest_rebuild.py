@@ -15,8 +15,8 @@ _SPANS_NS: Final = (DAY_NS, 31 * DAY_NS, None)
 _CHART_BUCKET_NS: Final = DAY_NS // 48
 
 _NEWEST: Final = """
-    SELECT r.series_id, epoch_ns(r.at), r.value, r.flag, coalesce(b.clock_state, 0)
-    FROM (SELECT series_id, max(observed_at) AS at, arg_max(value, observed_at) AS value,
+    SELECT r.series_id, epoch_ns(r.moment), r.value, r.flag, coalesce(b.clock_state, 0)
+    FROM (SELECT series_id, max(observed_at) AS moment, arg_max(value, observed_at) AS value,
                  arg_max(flag, observed_at) AS flag, arg_max(block_id, observed_at) AS block_id
           FROM lake.reading
           WHERE observed_at >= make_timestamp_ns(?) AND observed_at <= make_timestamp_ns(?)
@@ -24,11 +24,11 @@ _NEWEST: Final = """
     LEFT JOIN lake.block b ON b.block_id = r.block_id
 """
 _CHART: Final = """
-    SELECT series_id, max(epoch_ns(observed_at)) AS at, arg_max(value, observed_at)
+    SELECT series_id, max(epoch_ns(observed_at)) AS moment, arg_max(value, observed_at)
     FROM lake.reading
     WHERE observed_at >= make_timestamp_ns(?) AND observed_at <= make_timestamp_ns(?)
     GROUP BY series_id, epoch_ns(observed_at) // ?
-    ORDER BY at
+    ORDER BY moment
 """
 _TEXTS: Final = """
     SELECT e.agent, e.device, e.channel, max(epoch_ns(e.observed_at)), arg_max(e.text, e.observed_at),

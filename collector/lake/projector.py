@@ -1,7 +1,7 @@
 """Carries blocks from the journal into the lake: in order, many at a time, each once, in a thread of its own.
 
 A round takes blocks (from memory when the journal has just got them, from its file otherwise), decodes them together
-and stages their rows. A commit makes what is staged visible together with the offset; a crash before it costs only work.
+and stages their rows. A commit makes what is staged visible, together with the offset; a crash before it costs work.
 """
 
 from __future__ import annotations

@@ -35,6 +35,7 @@ class DeviceCounters:
         samples: Instants read.
         rejected: Frames and lines that gave no reading, by reason.
         missing: Values that were announced but not there, by reason.
+        notes: Counts of what was left out on purpose, by name.
         opened: How often the line was opened.
         last_reject: The latest, in words.
         last: Latest value by channel, at most as many as a line may have.
@@ -52,6 +53,7 @@ class DeviceCounters:
     missing: Counter[str] = field(default_factory=Counter)
     opened: int = 0
     last_reject: str = ""
+    notes: dict[str, int] = field(default_factory=dict)
     last: dict[str, Last] = field(default_factory=dict)
     heard_at_ns: int = 0
 
@@ -85,6 +87,7 @@ class DeviceCounters:
             "samples": self.samples,
             "rejected": dict(self.rejected),
             "missing": dict(self.missing),
+            "notes": self.notes,
             "opened": self.opened,
             "last_reject": self.last_reject,
             "heard_s_ago": round((now_ns - self.heard_at_ns) / 1e9, 3) if self.heard_at_ns else None,

@@ -55,6 +55,7 @@ class DeviceStage:
             self._is("up", "")
             while True:
                 self._give(await self._driver.read())
+                self._counters.notes = self._driver.notes()
                 await self._queue.room()
         except LinkDown as exc:
             self._is("down", str(exc))

@@ -8,13 +8,15 @@ from collections.abc import Callable
 from typing import Final
 
 import aiomqtt
+from paho.mqtt.client import MQTT_CLEAN_START_FIRST_ONLY
 from paho.mqtt.packettypes import PacketTypes
 from paho.mqtt.properties import Properties
 
 from edge_agent.config import Config, Tls, read_password
-from edge_agent.uplink import INCOMING_MESSAGES_MAX
 from harkara_io.errors import ConfigError
 
+INCOMING_MESSAGES_MAX: Final = 256
+"""Receipts waiting to be read. More are dropped: the next sync says the same."""
 ANSWER_S_MAX: Final = 15.0
 """How long the broker may take for CONNACK, SUBACK and a goodbye. [s]"""
 INFLIGHT_MAX: Final = 100
@@ -49,7 +51,7 @@ def client_factory(config: Config) -> Callable[[aiomqtt.Will], aiomqtt.Client]:
             protocol=aiomqtt.ProtocolVersion.V5 if is_five else aiomqtt.ProtocolVersion.V311,
             will=will,
             clean_session=None if is_five else True,
-            clean_start=True,
+            clean_start=True if is_five else MQTT_CLEAN_START_FIRST_ONLY,
             properties=properties,
             keepalive=broker.keepalive_s,
             timeout=ANSWER_S_MAX,

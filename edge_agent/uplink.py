@@ -7,6 +7,7 @@ the keep-alive. One event is handled at a time, its actions carried out in order
 from __future__ import annotations
 
 import asyncio
+import gc
 import logging
 import math
 import random
@@ -46,8 +47,6 @@ from harkara_io.mqtt_errors import explain
 
 log = logging.getLogger("harkara.agent.uplink")
 
-INCOMING_MESSAGES_MAX: Final = 256
-"""Receipts waiting to be read. More are dropped: the next sync says the same."""
 RECONNECT_S_MIN: Final = 0.5
 """First wait before connecting again. [s]"""
 STEADY_S: Final = 10.0
@@ -144,6 +143,8 @@ class Uplink:
                 await self._session()
             except (aiomqtt.MqttError, OSError, _SessionOver) as exc:
                 self._is_down(exc)
+            # The library leaves the socket of a failed TLS handshake to the collector of garbage.
+            gc.collect()
             if self._clock.monotonic_s() - began_s > STEADY_S:
                 self._backoff.reset()
             if not self._stopping:

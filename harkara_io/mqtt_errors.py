@@ -100,9 +100,9 @@ def _one(exc: BaseException, host: str) -> str | None:  # noqa: PLR0911 - a tabl
     if isinstance(exc, ConnectionRefusedError):
         return "connection refused: nothing listens there"
     if isinstance(exc, ConnectionResetError):
-        return "the connection was reset: is TLS expected there?"
+        return "the connection was reset: does [broker.tls] fit this port (TLS mostly on 8883)?"
     if isinstance(exc, TimeoutError):
-        return "no answer in time: is the network up, does a firewall drop it?"
+        return "no answer in time: is the network up, does the port want [broker.tls]?"
     if isinstance(exc, OSError) and exc.errno is not None and exc.strerror:
         return exc.strerror[:1].lower() + exc.strerror[1:]
     return _code(exc)
@@ -122,7 +122,7 @@ def _tls(exc: ssl.SSLError) -> str:
 def _code(exc: BaseException) -> str | None:
     code = getattr(exc, "rc", None)
     if code is None:
-        return "no answer in time: is the network up, does a firewall drop it?" if "timed out" in str(exc) else None
+        return "no answer in time: is the network up, does the port want [broker.tls]?" if "timed out" in str(exc) else None
     number = code if isinstance(code, int) else getattr(code, "value", None)
     if not isinstance(number, int):
         return None

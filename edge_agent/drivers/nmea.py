@@ -58,6 +58,10 @@ class NmeaDriver:
         left.extend(_sample(row) for row in self._epochs.flush())
         return left
 
+    def notes(self) -> dict[str, int]:
+        """Numbers that an epoch said more than once: the first stands."""
+        return {"restated": self._epochs.restated, "contradicted": self._epochs.contradicted}
+
     def _take(self, frames: list[bytes | FrameRejected]) -> list[Read]:
         out: list[Read] = []
         arrived_ns = self._clock.wall_ns()

@@ -87,6 +87,10 @@ class Driver(Protocol):
         """Close the line, open or not; gives what was still held. Never raises."""
         ...
 
+    def notes(self) -> dict[str, int]:
+        """Counts of what was read and left out on purpose, by name."""
+        ...
+
 
 class ByteSource(Protocol):
     """A stream of bytes below a driver: serial port, TCP connection or a program's output."""

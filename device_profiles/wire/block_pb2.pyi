@@ -17,60 +17,57 @@ ZSTD_1: Encoding
 ZLIB_1: Encoding
 
 class Block(_message.Message):
-    __slots__ = ("digest", "version", "agent", "segment", "ordinal", "seq", "device", "rows", "columns", "missing", "readings_total", "previous", "encoding", "body", "values", "texts", "records", "signature")
+    __slots__ = ("digest", "agent", "segment", "ordinal", "seq", "device", "rows", "readings", "readings_total", "previous", "boot_id", "boottime", "wall", "clock", "schema", "values", "time_offset_ns", "revision", "values_encoding", "body", "body_encoding", "records", "signature")
     DIGEST_FIELD_NUMBER: _ClassVar[int]
-    VERSION_FIELD_NUMBER: _ClassVar[int]
     AGENT_FIELD_NUMBER: _ClassVar[int]
     SEGMENT_FIELD_NUMBER: _ClassVar[int]
     ORDINAL_FIELD_NUMBER: _ClassVar[int]
     SEQ_FIELD_NUMBER: _ClassVar[int]
     DEVICE_FIELD_NUMBER: _ClassVar[int]
     ROWS_FIELD_NUMBER: _ClassVar[int]
-    COLUMNS_FIELD_NUMBER: _ClassVar[int]
-    MISSING_FIELD_NUMBER: _ClassVar[int]
+    READINGS_FIELD_NUMBER: _ClassVar[int]
     READINGS_TOTAL_FIELD_NUMBER: _ClassVar[int]
     PREVIOUS_FIELD_NUMBER: _ClassVar[int]
-    ENCODING_FIELD_NUMBER: _ClassVar[int]
-    BODY_FIELD_NUMBER: _ClassVar[int]
+    BOOT_ID_FIELD_NUMBER: _ClassVar[int]
+    BOOTTIME_FIELD_NUMBER: _ClassVar[int]
+    WALL_FIELD_NUMBER: _ClassVar[int]
+    CLOCK_FIELD_NUMBER: _ClassVar[int]
+    SCHEMA_FIELD_NUMBER: _ClassVar[int]
     VALUES_FIELD_NUMBER: _ClassVar[int]
-    TEXTS_FIELD_NUMBER: _ClassVar[int]
+    TIME_OFFSET_NS_FIELD_NUMBER: _ClassVar[int]
+    REVISION_FIELD_NUMBER: _ClassVar[int]
+    VALUES_ENCODING_FIELD_NUMBER: _ClassVar[int]
+    BODY_FIELD_NUMBER: _ClassVar[int]
+    BODY_ENCODING_FIELD_NUMBER: _ClassVar[int]
     RECORDS_FIELD_NUMBER: _ClassVar[int]
     SIGNATURE_FIELD_NUMBER: _ClassVar[int]
     digest: bytes
-    version: int
     agent: str
     segment: int
     ordinal: int
     seq: int
     device: str
     rows: int
-    columns: int
-    missing: int
+    readings: int
     readings_total: int
     previous: int
-    encoding: Encoding
-    body: bytes
+    boot_id: int
+    boottime: int
+    wall: int
+    clock: int
+    schema: bytes
     values: bytes
-    texts: int
+    time_offset_ns: int
+    revision: int
+    values_encoding: Encoding
+    body: bytes
+    body_encoding: Encoding
     records: bool
     signature: bytes
-    def __init__(self, digest: _Optional[bytes] = ..., version: _Optional[int] = ..., agent: _Optional[str] = ..., segment: _Optional[int] = ..., ordinal: _Optional[int] = ..., seq: _Optional[int] = ..., device: _Optional[str] = ..., rows: _Optional[int] = ..., columns: _Optional[int] = ..., missing: _Optional[int] = ..., readings_total: _Optional[int] = ..., previous: _Optional[int] = ..., encoding: _Optional[_Union[Encoding, str]] = ..., body: _Optional[bytes] = ..., values: _Optional[bytes] = ..., texts: _Optional[int] = ..., records: _Optional[bool] = ..., signature: _Optional[bytes] = ...) -> None: ...
+    def __init__(self, digest: _Optional[bytes] = ..., agent: _Optional[str] = ..., segment: _Optional[int] = ..., ordinal: _Optional[int] = ..., seq: _Optional[int] = ..., device: _Optional[str] = ..., rows: _Optional[int] = ..., readings: _Optional[int] = ..., readings_total: _Optional[int] = ..., previous: _Optional[int] = ..., boot_id: _Optional[int] = ..., boottime: _Optional[int] = ..., wall: _Optional[int] = ..., clock: _Optional[int] = ..., schema: _Optional[bytes] = ..., values: _Optional[bytes] = ..., time_offset_ns: _Optional[int] = ..., revision: _Optional[int] = ..., values_encoding: _Optional[_Union[Encoding, str]] = ..., body: _Optional[bytes] = ..., body_encoding: _Optional[_Union[Encoding, str]] = ..., records: _Optional[bool] = ..., signature: _Optional[bytes] = ...) -> None: ...
 
 class Body(_message.Message):
-    __slots__ = ("profile", "profile_version", "columns", "exponents", "codes", "quotient_bytes", "clock_state", "boottime", "wall", "clock_error", "time_offset_ns", "time_unit", "ids", "presence", "flags", "doubles", "texts", "losses", "anchors", "opened")
-    PROFILE_FIELD_NUMBER: _ClassVar[int]
-    PROFILE_VERSION_FIELD_NUMBER: _ClassVar[int]
-    COLUMNS_FIELD_NUMBER: _ClassVar[int]
-    EXPONENTS_FIELD_NUMBER: _ClassVar[int]
-    CODES_FIELD_NUMBER: _ClassVar[int]
-    QUOTIENT_BYTES_FIELD_NUMBER: _ClassVar[int]
-    CLOCK_STATE_FIELD_NUMBER: _ClassVar[int]
-    BOOTTIME_FIELD_NUMBER: _ClassVar[int]
-    WALL_FIELD_NUMBER: _ClassVar[int]
-    CLOCK_ERROR_FIELD_NUMBER: _ClassVar[int]
-    TIME_OFFSET_NS_FIELD_NUMBER: _ClassVar[int]
-    TIME_UNIT_FIELD_NUMBER: _ClassVar[int]
-    IDS_FIELD_NUMBER: _ClassVar[int]
+    __slots__ = ("presence", "flags", "doubles", "texts", "losses", "anchors", "opened")
     PRESENCE_FIELD_NUMBER: _ClassVar[int]
     FLAGS_FIELD_NUMBER: _ClassVar[int]
     DOUBLES_FIELD_NUMBER: _ClassVar[int]
@@ -78,19 +75,6 @@ class Body(_message.Message):
     LOSSES_FIELD_NUMBER: _ClassVar[int]
     ANCHORS_FIELD_NUMBER: _ClassVar[int]
     OPENED_FIELD_NUMBER: _ClassVar[int]
-    profile: str
-    profile_version: int
-    columns: bytes
-    exponents: bytes
-    codes: bytes
-    quotient_bytes: int
-    clock_state: int
-    boottime: int
-    wall: int
-    clock_error: int
-    time_offset_ns: int
-    time_unit: int
-    ids: bytes
     presence: bytes
     flags: _containers.RepeatedScalarFieldContainer[int]
     doubles: bytes
@@ -98,7 +82,7 @@ class Body(_message.Message):
     losses: _containers.RepeatedCompositeFieldContainer[Loss]
     anchors: _containers.RepeatedCompositeFieldContainer[Anchor]
     opened: Open
-    def __init__(self, profile: _Optional[str] = ..., profile_version: _Optional[int] = ..., columns: _Optional[bytes] = ..., exponents: _Optional[bytes] = ..., codes: _Optional[bytes] = ..., quotient_bytes: _Optional[int] = ..., clock_state: _Optional[int] = ..., boottime: _Optional[int] = ..., wall: _Optional[int] = ..., clock_error: _Optional[int] = ..., time_offset_ns: _Optional[int] = ..., time_unit: _Optional[int] = ..., ids: _Optional[bytes] = ..., presence: _Optional[bytes] = ..., flags: _Optional[_Iterable[int]] = ..., doubles: _Optional[bytes] = ..., texts: _Optional[_Iterable[_Union[Text, _Mapping]]] = ..., losses: _Optional[_Iterable[_Union[Loss, _Mapping]]] = ..., anchors: _Optional[_Iterable[_Union[Anchor, _Mapping]]] = ..., opened: _Optional[_Union[Open, _Mapping]] = ...) -> None: ...
+    def __init__(self, presence: _Optional[bytes] = ..., flags: _Optional[_Iterable[int]] = ..., doubles: _Optional[bytes] = ..., texts: _Optional[_Iterable[_Union[Text, _Mapping[str, object]]]] = ..., losses: _Optional[_Iterable[_Union[Loss, _Mapping[str, object]]]] = ..., anchors: _Optional[_Iterable[_Union[Anchor, _Mapping[str, object]]]] = ..., opened: _Optional[_Union[Open, _Mapping[str, object]]] = ...) -> None: ...
 
 class Text(_message.Message):
     __slots__ = ("channel", "offset_ns", "text")
@@ -172,7 +156,7 @@ class Receipt(_message.Message):
     window_bytes: int
     refused: str
     retry_after_s: int
-    def __init__(self, lineage: _Optional[bytes] = ..., store_id: _Optional[bytes] = ..., generation: _Optional[int] = ..., segments: _Optional[_Iterable[_Union[SegmentReceipt, _Mapping]]] = ..., window_bytes: _Optional[int] = ..., refused: _Optional[str] = ..., retry_after_s: _Optional[int] = ...) -> None: ...
+    def __init__(self, lineage: _Optional[bytes] = ..., store_id: _Optional[bytes] = ..., generation: _Optional[int] = ..., segments: _Optional[_Iterable[_Union[SegmentReceipt, _Mapping[str, object]]]] = ..., window_bytes: _Optional[int] = ..., refused: _Optional[str] = ..., retry_after_s: _Optional[int] = ...) -> None: ...
 
 class SegmentReceipt(_message.Message):
     __slots__ = ("segment", "stored", "safe", "held", "lost", "rejected")
@@ -188,7 +172,7 @@ class SegmentReceipt(_message.Message):
     held: bytes
     lost: bytes
     rejected: _containers.RepeatedCompositeFieldContainer[Rejection]
-    def __init__(self, segment: _Optional[int] = ..., stored: _Optional[bytes] = ..., safe: _Optional[bytes] = ..., held: _Optional[bytes] = ..., lost: _Optional[bytes] = ..., rejected: _Optional[_Iterable[_Union[Rejection, _Mapping]]] = ...) -> None: ...
+    def __init__(self, segment: _Optional[int] = ..., stored: _Optional[bytes] = ..., safe: _Optional[bytes] = ..., held: _Optional[bytes] = ..., lost: _Optional[bytes] = ..., rejected: _Optional[_Iterable[_Union[Rejection, _Mapping[str, object]]]] = ...) -> None: ...
 
 class Rejection(_message.Message):
     __slots__ = ("seq", "digest", "reason")
@@ -208,7 +192,7 @@ class Sync(_message.Message):
     nonce: int
     outbox_id: bytes
     segments: _containers.RepeatedCompositeFieldContainer[SegmentExtent]
-    def __init__(self, nonce: _Optional[int] = ..., outbox_id: _Optional[bytes] = ..., segments: _Optional[_Iterable[_Union[SegmentExtent, _Mapping]]] = ...) -> None: ...
+    def __init__(self, nonce: _Optional[int] = ..., outbox_id: _Optional[bytes] = ..., segments: _Optional[_Iterable[_Union[SegmentExtent, _Mapping[str, object]]]] = ...) -> None: ...
 
 class SegmentExtent(_message.Message):
     __slots__ = ("segment", "ordinal", "first_kept", "tail", "readings_total", "absent")
@@ -234,7 +218,7 @@ class Synced(_message.Message):
     nonce: int
     utc_ns: int
     receipt: Receipt
-    def __init__(self, nonce: _Optional[int] = ..., utc_ns: _Optional[int] = ..., receipt: _Optional[_Union[Receipt, _Mapping]] = ...) -> None: ...
+    def __init__(self, nonce: _Optional[int] = ..., utc_ns: _Optional[int] = ..., receipt: _Optional[_Union[Receipt, _Mapping[str, object]]] = ...) -> None: ...
 
 class State(_message.Message):
     __slots__ = ("alive", "connection", "agent_version", "outbox_id", "devices", "clock_state", "accepted", "pending", "recorded_loss", "sent_at_ns")
@@ -258,7 +242,7 @@ class State(_message.Message):
     pending: int
     recorded_loss: int
     sent_at_ns: int
-    def __init__(self, alive: _Optional[bool] = ..., connection: _Optional[int] = ..., agent_version: _Optional[str] = ..., outbox_id: _Optional[bytes] = ..., devices: _Optional[_Iterable[_Union[Device, _Mapping]]] = ..., clock_state: _Optional[int] = ..., accepted: _Optional[int] = ..., pending: _Optional[int] = ..., recorded_loss: _Optional[int] = ..., sent_at_ns: _Optional[int] = ...) -> None: ...
+    def __init__(self, alive: _Optional[bool] = ..., connection: _Optional[int] = ..., agent_version: _Optional[str] = ..., outbox_id: _Optional[bytes] = ..., devices: _Optional[_Iterable[_Union[Device, _Mapping[str, object]]]] = ..., clock_state: _Optional[int] = ..., accepted: _Optional[int] = ..., pending: _Optional[int] = ..., recorded_loss: _Optional[int] = ..., sent_at_ns: _Optional[int] = ...) -> None: ...
 
 class Device(_message.Message):
     __slots__ = ("device", "profile", "profile_version", "profile_digest")

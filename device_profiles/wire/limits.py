@@ -55,3 +55,6 @@ MAX_REASON_BYTES: Final = 256
 INT64_MIN: Final = -(1 << 63)
 INT64_MAX: Final = (1 << 63) - 1
 UINT64_MAX: Final = (1 << 64) - 1
+
+MAX_SCHEMA_BYTES: Final = 64 * 1024
+"""One inflated schema. [byte]"""

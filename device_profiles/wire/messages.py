@@ -10,6 +10,7 @@ from google.protobuf.message import DecodeError, Message
 
 from device_profiles.wire import block_pb2 as pb
 from device_profiles.wire import limits
+from device_profiles.wire.checks import at_most, sized
 from device_profiles.wire.intervals import EMPTY, IntervalSet
 from device_profiles.wire.model import ClockState, ProfileRef
 
@@ -308,11 +309,11 @@ def _receipt_to_pb(receipt: Receipt) -> pb.Receipt:
 
 
 def _receipt_from_pb(message: pb.Receipt) -> Receipt:
-    _at_most(len(message.segments), limits.MAX_SEGMENTS, "segments")
+    at_most(len(message.segments), limits.MAX_SEGMENTS, "segments")
     refused = Refusal(_words(message.refused), message.retry_after_s) if message.refused else None
     return Receipt(
-        lineage=_sized(message.lineage, ID_BYTES, "lineage"),
-        store_id=_sized(message.store_id, ID_BYTES, "store id"),
+        lineage=sized(message.lineage, ID_BYTES, "lineage"),
+        store_id=sized(message.store_id, ID_BYTES, "store id"),
         generation=message.generation,
         segments=tuple(_segment_from_pb(segment) for segment in message.segments),
         window_bytes=message.window_bytes,
@@ -321,14 +322,14 @@ def _receipt_from_pb(message: pb.Receipt) -> Receipt:
 
 
 def _segment_from_pb(message: pb.SegmentReceipt) -> SegmentReceipt:
-    _at_most(len(message.rejected), limits.MAX_REJECTIONS, "rejections")
+    at_most(len(message.rejected), limits.MAX_REJECTIONS, "rejections")
     return SegmentReceipt(
         segment=message.segment,
         stored=_intervals(message.stored),
         safe=_intervals(message.safe),
         held=_intervals(message.held),
         rejected=tuple(
-            Rejection(entry.seq, _sized(entry.digest, ID_BYTES, "digest"), _words(entry.reason))
+            Rejection(entry.seq, sized(entry.digest, ID_BYTES, "digest"), _words(entry.reason))
             for entry in message.rejected
         ),
         lost=_intervals(message.lost),
@@ -336,7 +337,7 @@ def _segment_from_pb(message: pb.SegmentReceipt) -> SegmentReceipt:
 
 
 def _sync_from_pb(message: pb.Sync) -> Sync:
-    _at_most(len(message.segments), limits.MAX_SEGMENTS, "segments")
+    at_most(len(message.segments), limits.MAX_SEGMENTS, "segments")
     extents = []
     for extent in message.segments:
         if extent.first_kept > extent.tail + 1:
@@ -351,7 +352,7 @@ def _sync_from_pb(message: pb.Sync) -> Sync:
                 _intervals(extent.absent),
             )
         )
-    return Sync(message.nonce, _sized(message.outbox_id, ID_BYTES, "outbox id"), tuple(extents))
+    return Sync(message.nonce, sized(message.outbox_id, ID_BYTES, "outbox id"), tuple(extents))
 
 
 def _synced_from_pb(message: pb.Synced) -> Synced:
@@ -359,9 +360,9 @@ def _synced_from_pb(message: pb.Synced) -> Synced:
 
 
 def _state_from_pb(message: pb.State) -> State:
-    _at_most(len(message.devices), limits.MAX_DEVICES, "devices")
+    at_most(len(message.devices), limits.MAX_DEVICES, "devices")
     if message.outbox_id:
-        _sized(message.outbox_id, ID_BYTES, "outbox id")
+        sized(message.outbox_id, ID_BYTES, "outbox id")
     return State(
         alive=message.alive,
         connection=message.connection,
@@ -370,7 +371,7 @@ def _state_from_pb(message: pb.State) -> State:
         devices=tuple(
             DeviceState(
                 _name(entry.device),
-                ProfileRef(_name(entry.profile), entry.profile_version, _sized(entry.profile_digest, 8, "digest")),
+                ProfileRef(_name(entry.profile), entry.profile_version, sized(entry.profile_digest, 8, "digest")),
             )
             for entry in message.devices
         ),
@@ -382,24 +383,13 @@ def _state_from_pb(message: pb.State) -> State:
     )
 
 
-def _at_most(count: int, limit: int, what: str) -> None:
-    if count > limit:
-        raise ValueError(f"{count} {what}, at most {limit}")
-
-
-def _sized(data: bytes, size: int, what: str) -> bytes:
-    if len(data) != size:
-        raise ValueError(f"{what} of {len(data)} bytes, not {size}")
-    return data
-
-
 def _name(text: str) -> str:
-    _at_most(len(text.encode()), limits.MAX_NAME_BYTES, "bytes in a name")
+    at_most(len(text.encode()), limits.MAX_NAME_BYTES, "bytes in a name")
     return text
 
 
 def _words(text: str) -> str:
-    _at_most(len(text.encode()), limits.MAX_REASON_BYTES, "bytes in a reason")
+    at_most(len(text.encode()), limits.MAX_REASON_BYTES, "bytes in a reason")
     return text
 
 

@@ -26,7 +26,7 @@ class ClockState(IntEnum):
 
 
 class Encoding(IntEnum):
-    """How a block's body is packed. Both compressors start from dictionary 1."""
+    """How a part of a block is packed. Both compressors start from dictionary 1."""
 
     STORED = 0
     ZSTD = 1
@@ -214,13 +214,12 @@ class BlockHeader:
         seq: The block's number in the segment, from 1.
         device: Device id.
         rows: Instants in the block.
-        columns: Columns in the block.
         readings: Values present plus text events.
         readings_total: Readings of the segment up to and with this block.
         digest: BLAKE2b-128 of everything else in the block. [16 byte]
         previous: First 8 bytes of the digest of the segment's previous block, zeros in the first. [8 byte]
         records: Whether the body holds an open record, loss records or anchors.
-        encoding: Number of the body's packing, perhaps one this code does not know.
+        known: Whether this code knows how the block is packed.
         signature: Ed25519 signature, or empty.
     """
 
@@ -231,13 +230,12 @@ class BlockHeader:
     seq: int
     device: str
     rows: int
-    columns: int
     readings: int
     readings_total: int
     digest: bytes
     previous: bytes
     records: bool = False
-    encoding: int = Encoding.ZSTD
+    known: bool = True
     signature: bytes = b""
 
     @property
@@ -248,7 +246,7 @@ class BlockHeader:
     @property
     def supported(self) -> bool:
         """Whether this code can read the body; if not, a verified block is held, not rejected."""
-        return self.version == VERSION and self.encoding <= Encoding.ZLIB
+        return self.version == VERSION and self.known
 
 
 @dataclass(frozen=True, slots=True)

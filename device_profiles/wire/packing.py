@@ -1,22 +1,21 @@
 """Decimal columns to bits and back: differences, Rice codes, one run for all columns of a block.
 
-Layout of ``values`` (``docs/wire-format.md`` draws it)::
+The run (``docs/wire-format.md`` draws it)::
 
-    +-----------------------+---------------------------+-----------------------+
-    | quotients, in unary   | numbers, varints          | remainders, k bits    |
-    | quotient_bytes long   | heads, slopes, steps,     | each, window by       |
-    | 000..01 per residual  | then excess of escapes    | window                |
-    +-----------------------+---------------------------+-----------------------+
+    +---------------+--------------+-----------------+----------------------+----------------------+
+    | length of the | codes, one   | quotients, one  | numbers, varints:    | remainders, k bits   |
+    | quotients,    | byte per     | "00..01" in     | heads, slopes, steps | per residual, window |
+    | varint        | window of 64 | unary each      | then excesses        | by window            |
+    +---------------+--------------+-----------------+----------------------+----------------------+
     bits: lowest first in each byte; the two bit runs are filled up to whole bytes with zeros
 
-One code byte per window of 64 residuals says how they are packed: bits 0-5 are 0 (all residuals are zero, nothing is
-written) or k + 1; in a column's first window bit 6 says second differences and bit 7 that a step follows the head.
+A code says how the residuals of its window are packed: bits 0-5 are 0 (all are zero, nothing is written) or k + 1; in
+a column's first window bit 6 says second differences and bit 7 that a step follows the head.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from math import gcd
 from operator import sub
 from typing import Final
@@ -36,35 +35,36 @@ _SHORT_K: Final = 9
 _LOW: Final = tuple(tuple(f"{value:0{k}b}" for value in range(1 << k)) if k else ("",) for k in range(_SHORT_K + 1))
 
 
-@dataclass(frozen=True, slots=True)
-class Packed:
-    """All decimal columns of a block, packed.
+class _Run:
+    """The five parts of a run while columns are appended."""
 
-    Attributes:
-        codes: One byte per window.
-        values: Quotients, numbers, remainders.
-        quotient_bytes: Length of the first of the three. [byte]
+    __slots__ = ("codes", "excess", "low", "numbers", "unary")
+
+    def __init__(self) -> None:
+        self.codes = bytearray()
+        self.numbers = bytearray()
+        self.excess: list[int] = []
+        self.unary: list[str] = []
+        self.low: list[str] = []
+
+
+def pack(columns: Sequence[Sequence[int]]) -> bytes:
+    """Pack columns of signed 64-bit integers. They may differ in length, and be empty.
+
+    The first one (the rows' times) starts with 0, which is not written.
     """
-
-    codes: bytes
-    values: bytes
-    quotient_bytes: int
-
-
-def pack(columns: Sequence[Sequence[int]]) -> Packed:
-    """Pack columns of signed 64-bit integers. Columns may differ in length, and be empty."""
-    codes = bytearray()
-    numbers = bytearray()
-    excess: list[int] = []
-    unary: list[str] = []
-    low: list[str] = []
+    run = _Run()
     for column in columns:
         if column:
-            _pack_column(column, codes, numbers, excess, unary, low)
-    for value in excess:
-        put_varint(numbers, value)
-    quotients = _bits(unary)
-    return Packed(bytes(codes), b"".join((quotients, numbers, _bits(low))), len(quotients))
+            _pack_column(run, column)
+    # The head of the first column comes first in the numbers and is the one byte of a zero.
+    del run.numbers[:1]
+    for value in run.excess:
+        put_varint(run.numbers, value)
+    quotients = _bits(run.unary)
+    length = bytearray()
+    put_varint(length, len(quotients))
+    return b"".join((length, run.codes, quotients, run.numbers, _bits(run.low)))
 
 
 def _bits(parts: list[str]) -> bytes:
@@ -76,22 +76,15 @@ def _bits(parts: list[str]) -> bytes:
     return int(text, 2).to_bytes((len(text) + 7) >> 3, "little")
 
 
-def _pack_column(
-    column: Sequence[int],
-    codes: bytearray,
-    numbers: bytearray,
-    excess: list[int],
-    unary: list[str],
-    low: list[str],
-) -> None:
-    put_varint(numbers, zigzag(column[0]))
+def _pack_column(run: _Run, column: Sequence[int]) -> None:
+    put_varint(run.numbers, zigzag(column[0]))
     count = len(column) - 1
     if not count:
         return
     deltas = list(map(sub, column[1:], column))
     if max(deltas) > INT64_MAX or min(deltas) < INT64_MIN:
         deltas = [wrap64(delta) for delta in deltas]
-    start = len(codes)
+    start = len(run.codes)
     mode = 0
     step = gcd(*deltas)
     if step > 1 and count * (step.bit_length() - 1) > 8 * varint_length(step):
@@ -103,17 +96,17 @@ def _pack_column(
         residuals = list(map(sub, deltas[1:], deltas))
         if residuals and (max(residuals) > INT64_MAX or min(residuals) < INT64_MIN):
             residuals = [wrap64(residual) for residual in residuals]
-        put_varint(numbers, zigzag(slope))
+        put_varint(run.numbers, zigzag(slope))
         first = WINDOW - 1  # element 1 is the slope: the first window holds one residual less
     else:
         residuals = deltas
         first = WINDOW
     if mode & STEPPED:
-        put_varint(numbers, step)
-    _pack_window(residuals[:first], codes, excess, unary, low)
+        put_varint(run.numbers, step)
+    _pack_window(run, residuals[:first])
     for at in range(first, len(residuals), WINDOW):
-        _pack_window(residuals[at : at + WINDOW], codes, excess, unary, low)
-    codes[start] |= mode
+        _pack_window(run, residuals[at : at + WINDOW])
+    run.codes[start] |= mode
 
 
 def _slope(deltas: list[int]) -> int | None:
@@ -128,28 +121,26 @@ def _slope(deltas: list[int]) -> int | None:
     return deltas[0] if cost < plain else None
 
 
-def _pack_window(residuals: list[int], codes: bytearray, excess: list[int], unary: list[str], low: list[str]) -> None:
+def _pack_window(run: _Run, residuals: list[int]) -> None:
     if not any(residuals):
-        codes.append(0)
+        run.codes.append(0)
         return
     zigzags = [(value << 1) ^ (value >> 63) for value in residuals]
     k, quotients = _best_k(zigzags)
-    codes.append(k + 1)
+    run.codes.append(k + 1)
     if max(quotients) < ESCAPE:
-        unary += [_UNARY[quotient] for quotient in quotients]
+        run.unary += [_UNARY[quotient] for quotient in quotients]
     else:
-        for quotient in quotients:
-            unary.append(_UNARY[min(quotient, ESCAPE)])
-            if quotient >= ESCAPE:
-                excess.append(quotient - ESCAPE)
+        run.unary += [_UNARY[min(quotient, ESCAPE)] for quotient in quotients]
+        run.excess += [quotient - ESCAPE for quotient in quotients if quotient >= ESCAPE]
     if not k:
         return
     mask = (1 << k) - 1
     if k <= _SHORT_K:
         table = _LOW[k]
-        low += [table[value & mask] for value in zigzags]
+        run.low += [table[value & mask] for value in zigzags]
     else:
-        low += [f"{value & mask:0{k}b}" for value in zigzags]
+        run.low += [f"{value & mask:0{k}b}" for value in zigzags]
 
 
 def _best_k(zigzags: list[int]) -> tuple[int, list[int]]:
@@ -174,38 +165,68 @@ def windows(count: int) -> int:
     return (count + WINDOW - 2) // WINDOW if count > 1 else 0
 
 
-def unpack(lengths: Sequence[int], codes: bytes, values: bytes, quotient_bytes: int) -> list[list[int]]:
+def split(run: bytes, codes: int) -> tuple[int, int]:
+    """Where in a run the quotients start and end, given the number of codes.
+
+    Raises:
+        ValueError: The run is too short, or its length field is no varint of at most four bytes.
+    """
+    at = shift = length = 0
+    while True:
+        if at >= len(run) or at > 3:
+            raise ValueError("no length of the quotients")
+        byte = run[at]
+        length |= (byte & 0x7F) << shift
+        at += 1
+        shift += 7
+        if byte < 0x80:
+            break
+    start = at + codes
+    if start + length > len(run):
+        raise ValueError("run shorter than its codes and quotients")
+    return start, start + length
+
+
+def unpack(lengths: Sequence[int], run: bytes) -> list[list[int]]:
     """The columns of these lengths. Arithmetic is modulo 2**64, so that every input has one meaning.
 
     Raises:
         ValueError: Codes, quotients, numbers or remainders are too few, too many or malformed.
     """
-    if len(codes) != sum(map(windows, lengths)):
-        raise ValueError(f"{len(codes)} window codes")
+    code_count = sum(map(windows, lengths))
+    quotients_start, quotients_end = split(run, code_count)
+    codes = run[quotients_start - code_count : quotients_start]
     plan = _plan(lengths, codes)
     remainder_bits = sum(k * count for k, count in plan if k > 0)
-    remainder_bytes = (remainder_bits + 7) >> 3
-    numbers_end = len(values) - remainder_bytes
-    if quotient_bytes > numbers_end:
-        raise ValueError("values too short for quotients and remainders")
+    numbers_end = len(run) - ((remainder_bits + 7) >> 3)
+    if quotients_end > numbers_end:
+        raise ValueError("run too short for its remainders")
     coded = sum(count for k, count in plan if k >= 0)
-    quotients = _read_unary(values[:quotient_bytes], coded)
-    remainders = values[numbers_end:]
+    quotients = _read_unary(run[quotients_start:quotients_end], coded)
+    remainders = run[numbers_end:]
     if remainder_bits & 7 and remainders[-1] >> (remainder_bits & 7):
         raise ValueError("padding of the remainders is not zero")
-    numbers = read_varints(values[quotient_bytes:numbers_end])
-    heads = sum(1 for length in lengths if length)
-    at = 0
-    for length in lengths:
-        if length > 1:
-            heads += bool(codes[at] & SECOND_ORDER) + bool(codes[at] & STEPPED)
-            at += windows(length)
+    numbers = read_varints(run[quotients_end:numbers_end])
+    if lengths[0]:
+        numbers.insert(0, 0)
+    heads = _heads(lengths, codes)
     if len(numbers) != heads + quotients.count(ESCAPE):
         raise ValueError(f"{len(numbers)} numbers")
     excess = iter(numbers[heads:])
     quotients = [quotient if quotient < ESCAPE else ESCAPE + next(excess) for quotient in quotients]
     residuals = _join(plan, quotients, remainders)
     return _columns(lengths, codes, numbers, residuals)
+
+
+def _heads(lengths: Sequence[int], codes: bytes) -> int:
+    """How many numbers stand before the excesses."""
+    heads = at = 0
+    for length in lengths:
+        heads += bool(length)
+        if length > 1:
+            heads += bool(codes[at] & SECOND_ORDER) + bool(codes[at] & STEPPED)
+            at += windows(length)
+    return heads
 
 
 def _plan(lengths: Sequence[int], codes: bytes) -> list[tuple[int, int]]:

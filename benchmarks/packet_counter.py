@@ -57,17 +57,15 @@ class Traffic:
 
 @dataclass(slots=True)
 class PacketCounter:
-    """Counts both directions of connections between a port and one peer port, or any.
+    """Counts both directions of all connections to a port.
 
     Attributes:
         port: The server's TCP port.
-        peers: Ports of the clients to count; empty for every client.
         up: From clients to the server.
         down: From the server.
     """
 
     port: int
-    peers: set[int] = field(default_factory=set)
     up: Traffic = field(default_factory=Traffic)
     down: Traffic = field(default_factory=Traffic)
     _socket: socket.socket = field(init=False)
@@ -116,9 +114,9 @@ class PacketCounter:
         (length,) = struct.unpack_from(">H", packet, 2)
         source, target = struct.unpack_from(">HH", packet, header)
         tcp_header = (packet[header + 12] >> 4) * 4
-        if source == self.port and (not self.peers or target in self.peers):
+        if source == self.port:
             direction = self.down
-        elif target == self.port and (not self.peers or source in self.peers):
+        elif target == self.port:
             direction = self.up
         else:
             return

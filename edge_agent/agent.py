@@ -20,7 +20,6 @@ from device_profiles.wire.messages import DeviceState, State
 from device_profiles.wire.model import ProfileRef
 from edge_agent.blocks import BlockBuilder, recovered
 from edge_agent.clock import Clock, SystemClock
-from edge_agent.config import Config
 from edge_agent.counters import DeviceCounters, rss_bytes
 from edge_agent.devices import build
 from edge_agent.fingerprint import fingerprint
@@ -28,6 +27,7 @@ from edge_agent.gather import Gatherer
 from edge_agent.mqtt_client import client_factory
 from edge_agent.outbox import Outbox
 from edge_agent.samples import SampleQueue
+from edge_agent.settings import Config
 from edge_agent.uplink import Uplink
 from harkara_io.control_socket import ControlServer
 from harkara_io.log_errors import Incident

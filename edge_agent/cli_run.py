@@ -12,9 +12,9 @@ import sys
 from typing import Final
 
 import harkara
-from edge_agent import config as configuration
 from edge_agent.agent import Agent
-from edge_agent.config import Config
+from edge_agent.load_config import load_apart
+from edge_agent.settings import Config
 from harkara_io.errors import HarkaraError
 from harkara_io.log_errors import LogError
 
@@ -30,13 +30,13 @@ def run(args: argparse.Namespace) -> int:
     Raises:
         ConfigError: The configuration cannot be used; nothing was opened.
     """
-    config = configuration.load(args.config)
+    config = load_apart(args.config)
     if args.check:
         Agent(config, version=harkara.__version__)
         print(f"{args.config}: {len(config.device)} devices, all is well")
         return 0
     _start_log(config.log_level)
-    # The schema's thousands of objects live as long as the process: keep the collector of garbage from walking them.
+    # Modules live as long as the process: the collector of garbage need not walk them.
     gc.collect()
     gc.freeze()
     return asyncio.run(_until_signalled(config))

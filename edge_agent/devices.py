@@ -11,7 +11,6 @@ from typing import Final
 from device_profiles.rejects import FrameRejected
 from device_profiles.wire.delivery.backoff import Backoff
 from edge_agent.clock import Clock
-from edge_agent.config import LinesDevice, NmeaDevice
 from edge_agent.counters import DeviceCounters
 from edge_agent.drivers.line_parser import LineParser, Wanted
 from edge_agent.drivers.lines import LinesDriver
@@ -21,6 +20,7 @@ from edge_agent.drivers.program import Program
 from edge_agent.drivers.serial_port import SerialPort
 from edge_agent.drivers.tcp import TcpStream
 from edge_agent.samples import SampleQueue
+from edge_agent.settings import LinesDevice, NmeaDevice
 
 log = logging.getLogger("harkara.agent.device")
 

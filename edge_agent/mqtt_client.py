@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import ssl
 from collections.abc import Callable
+from pathlib import Path
 from typing import Final
 
 import aiomqtt
@@ -12,7 +13,7 @@ from paho.mqtt.client import MQTT_CLEAN_START_FIRST_ONLY
 from paho.mqtt.packettypes import PacketTypes
 from paho.mqtt.properties import Properties
 
-from edge_agent.config import Config, Tls, read_password
+from edge_agent.settings import Config, Tls
 from harkara_io.errors import ConfigError
 
 INCOMING_MESSAGES_MAX: Final = 256
@@ -62,6 +63,18 @@ def client_factory(config: Config) -> Callable[[aiomqtt.Will], aiomqtt.Client]:
         )
 
     return make
+
+
+def read_password(path: Path) -> str:
+    """First line of the password file.
+
+    Raises:
+        ConfigError: It cannot be read.
+    """
+    try:
+        return path.read_text(encoding="utf-8").split("\n", 1)[0].rstrip("\r")
+    except (OSError, UnicodeDecodeError) as exc:
+        raise ConfigError(f"password_file {path} cannot be read: {exc}") from exc
 
 
 def tls_context(tls: Tls) -> ssl.SSLContext:

@@ -75,29 +75,31 @@ def _toml_fault(message: str) -> tuple[str, int | None]:
 def _problem(
     error: ErrorDetails, model: type[BaseModel], document: Mapping[str, Any], lines: Mapping[KeyPath, int]
 ) -> ConfigProblem:
-    path = _document_path(error["loc"], document)
+    kind = error["type"]
+    context = error.get("ctx", {})
+    path = _document_path(error["loc"], document, is_missing=kind == "missing")
+    if kind in {"union_tag_invalid", "union_tag_not_found"}:
+        path = (*path, str(context["discriminator"]).strip("'"))
     name = ".".join(str(part + 1) if isinstance(part, int) else part for part in path)
     line = next((lines[path[:depth]] for depth in range(len(path), 0, -1) if path[:depth] in lines), None)
-    kind = error["type"]
     if kind == "extra_forbidden":
         word = str(error["loc"][-1])
         return ConfigProblem(f"unknown key `{name}`", line, nearest_hint(word, known_keys(model, error["loc"][:-1])))
-    if kind == "missing":
-        return ConfigProblem(
-            f"`{name}.{error['loc'][-1]}` is missing"
-            if path and path[-1] != error["loc"][-1]
-            else f"`{name}` is missing",
-            line,
-        )
+    if kind in {"missing", "union_tag_not_found"}:
+        return ConfigProblem(f"`{name}` is missing", line)
+    if kind == "union_tag_invalid":
+        known = [word.strip(" '") for word in str(context["expected_tags"]).split(",")]
+        return ConfigProblem(f"`{name}`: no such `{context['tag']}`", line, nearest_hint(str(context["tag"]), known))
     message = error["msg"].removeprefix("Value error, ").removeprefix("Assertion failed, ")
-    message = message[:1].lower() + message[1:]
+    if kind != "value_error":
+        message = message[:1].lower() + message[1:]
     what, _, hint = message.partition("; ")
     given = error.get("input")
     shown = f" (given: {given!r})" if isinstance(given, str | int | float) and kind != "value_error" else ""
     return ConfigProblem(f"`{name}`: {what}{shown}" if name else f"{what}{shown}", line, hint)
 
 
-def _document_path(loc: tuple[str | int, ...], document: Mapping[str, Any]) -> KeyPath:
+def _document_path(loc: tuple[str | int, ...], document: Mapping[str, Any], *, is_missing: bool) -> KeyPath:
     """Strip what pydantic adds to keys (tags of unions, names of validators); keep a last key that is missing."""
     here: Any = document
     path: list[str | int] = []
@@ -106,10 +108,7 @@ def _document_path(loc: tuple[str | int, ...], document: Mapping[str, Any]) -> K
             here = here[str(part)]
         elif isinstance(here, list) and isinstance(part, int) and part < len(here):
             here = here[part]
-        elif place == len(loc) - 1 and isinstance(part, str) and isinstance(here, Mapping):
-            path.append(part)
-            break
-        else:
+        elif not (is_missing and place == len(loc) - 1):
             continue
         path.append(part)
     return tuple(path)

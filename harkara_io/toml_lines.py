@@ -58,6 +58,7 @@ class _Scanner:
         for place, part in enumerate(parts):
             path = (*path, part)
             if is_array and place == len(parts) - 1:
+                self._note(path, start)
                 self.arrays[path] = self.arrays.get(path, -1) + 1
             if path in self.arrays:
                 path = (*path, self.arrays[path])

@@ -14,9 +14,9 @@ from pathlib import Path
 import aiomqtt
 import pytest
 
-from edge_agent.config import Config
+from edge_agent.config import load
 from edge_agent.mqtt_client import client_factory, tls_context
-from harkara_io import toml_config
+from edge_agent.settings import Config
 from harkara_io.errors import ConfigError
 from harkara_io.mqtt_errors import explain
 from tests.agent.certificates import Authority
@@ -29,7 +29,7 @@ def config(folder: Path, broker: str) -> Config:
     text = f'agent = "field-07"\n[broker]\n{broker}\n[[device]]\nid = "a"\ndriver = "nmea"\ntcp = "127.0.0.1:9"\n'
     file = folder / "agent.toml"
     file.write_text(text, encoding="utf-8")
-    return toml_config.load(file, Config)
+    return load(file)
 
 
 def line_of(folder: Path, broker: str) -> str:

@@ -1,0 +1,208 @@
+"""The agent's settings as plain values: what ``agent.toml`` says after it was checked.
+
+Apart from the schema that checks them, because that costs 10 MB of memory and a running agent needs only the values.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Final, Literal
+
+_ADDRESS: Final = re.compile(r"(\[[0-9A-Fa-f:.]+\]|[^:\s]+):(\d{1,5})")
+
+
+@dataclass(frozen=True, slots=True)
+class Tls:
+    """Encryption of the link to the broker. The table's presence turns it on.
+
+    Attributes:
+        ca_file: Authorities to trust (PEM); the system's when left out.
+        cert_file: Our certificate (PEM), where the broker asks for one.
+        key_file: Its private key (PEM), mode 0600.
+    """
+
+    ca_file: Path | None = None
+    cert_file: Path | None = None
+    key_file: Path | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Broker:
+    """Where blocks go.
+
+    Attributes:
+        host: Name or address. With TLS it must be in the broker's certificate.
+        port: 1883, with TLS 8883, when left out.
+        protocol: MQTT version.
+        username: The agent id when left out and a password is given.
+        password_file: File with the password in its first line, mode 0600.
+        keepalive_s: How often silence is broken; a lost link is noticed within one and a half of it. [s]
+        reconnect_s_max: Ceiling of the jittered back-off between attempts. [s]
+        receipt_timeout_s: No receipt for a sent block within this time: ask with a sync; doubles up to 5 min. [s]
+        sync_every_s: How often agent and collector compare what they have, even when all is well. [s]
+        state_every_s: How often the retained state message is refreshed. [s]
+        stop_s: At a stop, how long to go on sending what was sealed last. The rest waits in the outbox. [s]
+        tls: Encryption; off when the table is missing.
+    """
+
+    host: str
+    port: int | None = None
+    protocol: Literal["3.1.1", "5"] = "3.1.1"
+    username: str | None = None
+    password_file: Path | None = None
+    keepalive_s: int = 60
+    reconnect_s_max: float = 60.0
+    receipt_timeout_s: float = 10.0
+    sync_every_s: float = 600.0
+    state_every_s: float = 3600.0
+    stop_s: float = 5.0
+    tls: Tls | None = None
+
+    @property
+    def port_used(self) -> int:
+        """The port, or the usual one."""
+        return self.port if self.port is not None else (8883 if self.tls is not None else 1883)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Outbox:
+    """Where accepted readings wait for their receipt.
+
+    Attributes:
+        file: SQLite file; made when missing.
+        max_bytes: Cap of the file with all its parts; at the cap the oldest give way, with a loss record. [bytes]
+        commit_interval_s: Readings are accepted (fsynced) in groups, at least this often. [s]
+        commit_readings_max: ... or when this many have gathered.
+    """
+
+    file: Path = Path("outbox.db")
+    max_bytes: int = 1024 * 1024 * 1024
+    commit_interval_s: float = 1.0
+    commit_readings_max: int = 4096
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Channel:
+    """One channel of a ``lines`` device.
+
+    Attributes:
+        unit: UCUM code of the number as the line gives it, e.g. ``Cel``, ``%``, ``hPa``; ``1`` for none.
+        field: Key or column of the line when it is named differently; dots reach into nested objects.
+    """
+
+    unit: str = ""
+    field: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Device:
+    """What all drivers share.
+
+    Attributes:
+        id: Unique within the agent; part of every reading's name.
+        port: Serial device, e.g. ``/dev/serial/by-id/...`` (stable over restarts) or a pty.
+        baud: Serial speed. [1/s]
+        tcp: ``host:port`` of a serial server, relay or instrument, instead of ``port``.
+        profile: Profile id of the model, carried with every block.
+        seal_after_s: A block is sealed this long after its first row, if it is not full before. [s]
+        silence_s: Reopen a port that gave no byte for this long; nought never does. [s]
+        reconnect_s_max: Ceiling of the jittered back-off between attempts to open. [s]
+    """
+
+    id: str
+    port: Path | None = None
+    baud: int = 9600
+    tcp: str | None = None
+    profile: str | None = None
+    seal_after_s: float = 60.0
+    silence_s: float = 0.0
+    reconnect_s_max: float = 5.0
+
+    @property
+    def tcp_address(self) -> tuple[str, int] | None:
+        """Host and port of ``tcp``."""
+        return split_address(self.tcp) if self.tcp is not None else None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NmeaDevice(_Device):
+    """An NMEA 0183 talker: positioning receiver, wind sensor, weather station, echo sounder.
+
+    Attributes:
+        driver: Fixed.
+        checksum: ``optional`` accepts sentences without one; only for old instruments that never send any.
+    """
+
+    driver: Literal["nmea"] = "nmea"
+    checksum: Literal["required", "optional"] = "required"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LinesDevice(_Device):
+    """Anything that writes one reading per line, as JSON or CSV.
+
+    Attributes:
+        driver: Fixed.
+        command: Program and its arguments; its standard output is read and it is started again when it ends.
+        format: ``auto`` takes a line that starts with ``{`` as JSON, any other as CSV.
+        separator: Of CSV fields.
+        columns: Names of the CSV columns; when left out the first line that holds words instead of numbers names them.
+        time: Key or column with the sensor's own time; a line without it counts at its arrival.
+        time_unit: What a number in ``time`` counts since 1970.
+        channels: Channels by name; when left out every number of a line is one, with its key as name.
+    """
+
+    driver: Literal["lines"] = "lines"
+    command: tuple[str, ...] | None = None
+    format: Literal["auto", "json", "csv"] = "auto"
+    separator: str = ","
+    columns: tuple[str, ...] | None = None
+    time: str = "time"
+    time_unit: Literal["s", "ms", "us", "ns"] = "s"
+    channels: dict[str, Channel] = field(default_factory=dict)
+
+
+Device = NmeaDevice | LinesDevice
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Config:
+    """A whole ``agent.toml``.
+
+    Attributes:
+        agent: Agent id, given at enrolment; also MQTT client id.
+        control_socket: Where ``harkara agent status`` asks; ``agent.sock`` beside the outbox when left out.
+        log_level: Lowest level of the log on standard error.
+        broker: Where blocks go.
+        outbox: Where they wait.
+        device: The devices, at least one.
+    """
+
+    agent: str
+    control_socket: Path | None = None
+    log_level: Literal["debug", "info", "warning", "error"] = "info"
+    broker: Broker
+    outbox: Outbox = Outbox()
+    device: tuple[Device, ...]
+
+    @property
+    def socket_used(self) -> Path:
+        """The control socket, or the usual one."""
+        return self.control_socket if self.control_socket is not None else self.outbox.file.with_name("agent.sock")
+
+    @property
+    def username_used(self) -> str | None:
+        """MQTT user name; None for an anonymous session."""
+        if self.broker.username is not None:
+            return self.broker.username
+        return self.agent if self.broker.password_file is not None else None
+
+
+def split_address(text: str) -> tuple[str, int] | None:
+    """Host and port of ``host:port`` or ``[v6]:port``; None when it is neither."""
+    match = _ADDRESS.fullmatch(text)
+    if match is None or not 1 <= int(match[2]) <= 65535:
+        return None
+    return match[1].strip("[]"), int(match[2])

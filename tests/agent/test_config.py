@@ -1,0 +1,128 @@
+"""``agent.toml`` is checked whole, with lines and hints; the example and what ``init`` writes load."""
+
+from __future__ import annotations
+
+import dataclasses
+from pathlib import Path
+
+import pytest
+from pydantic import BaseModel
+
+from edge_agent import config, settings
+from edge_agent.load_config import load_apart
+from harkara_io.errors import ConfigError
+
+EXAMPLE = Path(__file__).parents[2] / "examples" / "agent.toml"
+
+MINIMAL = """agent = "field-07"
+[broker]
+host = "localhost"
+[[device]]
+id = "gnss"
+driver = "nmea"
+port = "/dev/ttyUSB0"
+"""
+
+
+def write(folder: Path, text: str) -> Path:
+    file = folder / "agent.toml"
+    file.write_text(text, encoding="utf-8")
+    return file
+
+
+def complaints(folder: Path, text: str) -> str:
+    with pytest.raises(ConfigError) as caught:
+        config.load(write(folder, text))
+    return str(caught.value)
+
+
+def test_the_example_loads_and_every_commented_default_is_the_default(tmp_path: Path) -> None:
+    found = config.load(EXAMPLE)
+    assert [device.id for device in found.device] == ["gnss", "weather"]
+    lines = [
+        line for line in EXAMPLE.read_text(encoding="utf-8").splitlines() if not line.startswith(("# A", "# C", "# G"))
+    ]
+    unsecret = [line for line in lines if "password" not in line and "tls" not in line and "_file" not in line]
+    everything = "\n".join(line.removeprefix("# ") for line in unsecret)
+    shown = config.load(write(tmp_path, everything))
+    assert dataclasses.replace(shown.broker, username=None, port=None) == found.broker
+    assert dataclasses.replace(shown.outbox, file=found.outbox.file) == found.outbox
+
+
+def test_settings_and_schema_say_the_same() -> None:
+    for name in ("Config", "Broker", "Tls", "Outbox", "Channel", "NmeaDevice", "LinesDevice"):
+        schema, plain = getattr(config, name), getattr(settings, name)
+        assert issubclass(schema, BaseModel)
+        fields = {field.name: field for field in dataclasses.fields(plain)}
+        assert set(fields) == set(schema.model_fields)
+        for key, field in schema.model_fields.items():
+            if not field.is_required() and name != "Config":
+                default = fields[key].default
+                assert default is dataclasses.MISSING or default == field.default, f"{name}.{key}"
+
+
+def test_paths_count_from_the_files_own_folder(tmp_path: Path) -> None:
+    found = config.load(write(tmp_path, MINIMAL))
+    assert found.outbox.file == tmp_path / "outbox.db"
+    assert found.socket_used == tmp_path / "agent.sock"
+
+
+def test_checked_apart_it_is_the_same_and_so_are_the_errors(tmp_path: Path) -> None:
+    file = write(tmp_path, MINIMAL)
+    assert load_apart(file) == config.load(file)
+    write(tmp_path, MINIMAL.replace("port =", "prot ="))
+    with pytest.raises(ConfigError) as apart:
+        load_apart(file)
+    with pytest.raises(ConfigError) as here:
+        config.load(file)
+    assert str(apart.value) == str(here.value)
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "expected"),
+    [
+        ('host = "localhost"', 'hots = "localhost"', ":3: unknown key `broker.hots`; did you mean `host`?"),
+        ("[broker]", "[brokr]", ":2: unknown key `brokr`; did you mean `broker`?"),
+        ('port = "/dev', 'prot = "/dev', ":7: unknown key `device.1.prot`; did you mean `port`?"),
+        ('driver = "nmea"', 'driver = "nema"', ":6: `device.1.driver`: no such `nema`; did you mean `nmea`?"),
+        ('"field-07"', '"Field 07"', ":1: `agent`"),
+        ('host = "localhost"', 'host = "localhost"\nport = 99999', ":4: `broker.port`: input should be less than"),
+        ('port = "/dev/ttyUSB0"', "", ":4: `device.1`: device `gnss` needs one source; set either port or tcp"),
+        ('port = "/dev/ttyUSB0"', 'tcp = "nowhere"', ":7: `device.1.tcp`: `nowhere` is no address; write host:port"),
+        ("[[device]]", "[[devise]]", ":4: unknown key `devise`; did you mean `device`?"),
+        ('port = "/dev', 'seal_after = 5\nport = "/dev', "did you mean `seal_after_s`?"),
+    ],
+)
+def test_a_fault_names_line_key_and_remedy(tmp_path: Path, old: str, new: str, expected: str) -> None:
+    assert old in MINIMAL
+    assert expected in complaints(tmp_path, MINIMAL.replace(old, new, 1))
+
+
+def test_two_devices_may_not_share_id_or_port(tmp_path: Path) -> None:
+    second = '[[device]]\nid = "gnss"\ndriver = "nmea"\nport = "/dev/other"\n'
+    assert "two devices have the id `gnss`" in complaints(tmp_path, MINIMAL + second)
+    third = '[[device]]\nid = "b"\ndriver = "nmea"\nport = "/dev/ttyUSB0"\n'
+    assert "two devices have the port `/dev/ttyUSB0`" in complaints(tmp_path, MINIMAL + third)
+
+
+def test_a_password_file_others_may_read_is_refused_with_the_command_that_mends_it(tmp_path: Path) -> None:
+    secret = tmp_path / "password"
+    secret.write_text("x", encoding="utf-8")
+    secret.chmod(0o644)
+    text = MINIMAL.replace('host = "localhost"', 'host = "localhost"\npassword_file = "password"')
+    found = complaints(tmp_path, text)
+    assert ":4: `broker.password_file`" in found
+    assert f"chmod 600 {secret}" in found
+    secret.chmod(0o600)
+    assert config.load(write(tmp_path, text)).username_used == "field-07"
+
+
+def test_channels_of_a_lines_device(tmp_path: Path) -> None:
+    device = '[[device]]\nid = "w"\ndriver = "lines"\ncommand = ["prog"]\n[device.channels]\na = { unit = "Cel" }\n'
+    base = MINIMAL.split("[[device]]", maxsplit=1)[0] + device
+    found = config.load(write(tmp_path, base)).device[0]
+    assert isinstance(found, settings.LinesDevice)
+    assert found.channels == {"a": settings.Channel(unit="Cel")}
+    assert "did you mean `unit`?" in complaints(tmp_path, base.replace("unit", "unti"))
+    twice = base + 'b = { unit = "K", field = "a" }\n'
+    assert "two channels of device `w` read the field `a`" in complaints(tmp_path, twice)

@@ -24,6 +24,7 @@ REASONS: Final[dict[str, str]] = {
     "low_quality": "the device says the value is of low quality",
     "no_fix": "the receiver has no position fix",
     "no_sensor": "no sensor is connected",
+    "not_configured": "a parameter of the installation that it needs is not set",
     "not_measured": "not measured this time",
     "not_ready": "the sensor was not ready",
     "open_circuit": "broken wire: the loop current or probe resistance says so",

@@ -11,6 +11,7 @@ from device_profiles.errors import profile_error
 _NUMBER: Final = re.compile(r"[+-]?(?:[0-9]{1,18}(?:\.[0-9]{0,18})?|\.[0-9]{1,18})(?:[eE][+-]?[0-9]{1,2})?", re.ASCII)
 MANTISSA_MAX: Final = 2**63 - 1
 EXPONENT_MAX: Final = 30
+MULTIPLIER_MAX: Final = 25
 
 
 def parse_decimal(text: str) -> tuple[int, int] | None:
@@ -43,17 +44,19 @@ def _split(text: str) -> tuple[int, int] | None:
     return mantissa, exponent
 
 
-def power_of_ten(scale: Decimal) -> int | None:
-    """``k`` when ``scale`` is exactly ``10 ** k``, else None."""
+def short_decimal(scale: Decimal) -> tuple[int, int] | None:
+    """``(k, e)`` when ``scale`` is exactly ``k * 10 ** e`` with 1 <= k <= 25, else None.
+
+    Such a scale is kept in the number on the wire; a longer one would cost more bytes than the count it multiplies.
+    """
     sign, digits, exponent = scale.as_tuple()
-    if sign or not isinstance(exponent, int) or digits[0] != 1 or any(digits[1:]):
+    if sign or not isinstance(exponent, int):
         return None
-    return exponent + len(digits) - 1
-
-
-def fraction(value: Decimal) -> tuple[int, int]:
-    """Numerator and denominator of a decimal."""
-    return value.as_integer_ratio()
+    factor = int("".join(str(digit) for digit in digits))
+    while factor and factor % 10 == 0:
+        factor //= 10
+        exponent += 1
+    return (factor, exponent) if 1 <= factor <= MULTIPLIER_MAX else None
 
 
 def as_decimal(value: object, what: str) -> Decimal:

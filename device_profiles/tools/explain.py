@@ -1,0 +1,162 @@
+"""Explains a frame: every byte that was read, what it means, and the readings it gives."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from typing import Any
+
+from device_profiles.engine.profile import Profile
+from device_profiles.engine.rows import Decoded, Reading, Row
+from device_profiles.engine.state import Span
+from device_profiles.rejects import FrameRejected
+
+
+def explain(
+    profile: Profile,
+    frame: bytes,
+    *,
+    port: int | None = None,
+    request: str | None = None,
+    parameters: Mapping[str, float | str] | None = None,
+) -> dict[str, Any]:
+    """Decode a frame and keep where each field stood.
+
+    Returns:
+        ``profile, frame, fields, rows`` or ``profile, reject``; JSON as it stands.
+    """
+    spans: list[Span] = []
+    result = profile.decode(frame, port=port, request=request, spans=spans)
+    if isinstance(result, FrameRejected):
+        return {
+            "profile": profile.id,
+            "reject": {"reason": str(result.reason), "detail": result.detail, "hex": frame.hex()},
+        }
+    return {
+        "profile": profile.id,
+        "version": profile.version,
+        "frame": result.frame,
+        "incomplete": result.incomplete or None,
+        "fields": [
+            {"offset": span.offset if span.size else None, "bytes": span.size, "field": span.name, "raw": span.raw}
+            for span in spans
+        ],
+        "rows": rows_as_json(profile, result, parameters),
+    }
+
+
+def rows_as_json(
+    profile: Profile, result: Decoded, parameters: Mapping[str, float | str] | None = None
+) -> list[dict[str, Any]]:
+    """Rows with their readings, for JSON."""
+    values = profile.parameters(parameters)
+    rows = []
+    for row in result.rows:
+        readings = [reading_as_json(profile, reading) for reading in profile.apply(row, values)]
+        rows.append({"observed_at_ns": row.observed_at_ns, "age_ns": row.age_ns, "readings": readings})
+    return rows
+
+
+def reading_as_json(profile: Profile, reading: Reading) -> dict[str, Any]:
+    """One reading for JSON; a code comes with its meaning."""
+    found: dict[str, Any] = {
+        "channel": reading.channel,
+        "value": reading.value,
+        "unit": reading.unit,
+        "flag": int(reading.flag),
+    }
+    if reading.reason:
+        found["reason"] = reading.reason
+    if reading.text is not None:
+        found["text"] = reading.text
+    meaning = meaning_of(profile, reading)
+    if meaning:
+        found["meaning"] = meaning
+    return found
+
+
+def meaning_of(profile: Profile, reading: Reading) -> str:
+    """What a code stands for, or nothing."""
+    plan = profile.channels.get(reading.channel)
+    codes = plan.table.get("codes") if plan is not None else None
+    if not codes or reading.value is None or reading.value != int(reading.value):
+        return ""
+    return str(codes.get(str(int(reading.value)), ""))
+
+
+def explain_text(profile: Profile, frame: bytes, explained: Mapping[str, Any]) -> str:
+    """The same for people: one line a field, then one line a reading."""
+    if "reject" in explained:
+        reject = explained["reject"]
+        return f"{profile.id}: rejected, {reject['reason']}: {reject['detail']}\n  {frame.hex(' ')}"
+    lines = [
+        f"{profile.id} version {profile.version}, frame {explained['frame']}",
+        "",
+        f"  {'offset':>6}  {'bytes':<24}  {'field':<28} raw",
+    ]
+    for field in explained["fields"]:
+        offset = "" if field["offset"] is None else str(field["offset"])
+        raw_bytes = "" if field["offset"] is None else _bytes(profile, frame, field["offset"], field["bytes"])
+        lines.append(f"  {offset:>6}  {raw_bytes:<24}  {field['field']:<28} {field['raw']}")
+    for row in explained["rows"]:
+        lines.append("")
+        if row["observed_at_ns"] is not None or row["age_ns"] is not None:
+            lines.append(
+                f"  observed at {row['observed_at_ns']} ns"
+                if row["observed_at_ns"] is not None
+                else f"  measured {row['age_ns'] / 1e9:g} s before"
+            )
+        lines.extend(_reading_line(reading) for reading in row["readings"])
+    if explained["incomplete"]:
+        lines.extend(["", f"  not read: {explained['incomplete']}"])
+    return "\n".join(lines)
+
+
+def _reading_line(reading: Mapping[str, Any]) -> str:
+    value = reading.get("text", "-" if reading["value"] is None else f"{reading['value']:.10g}")
+    tail = f"  flag {reading['flag']} {reading['reason']}" if reading.get("reason") else ""
+    meaning = f"  ({reading['meaning']})" if reading.get("meaning") else ""
+    return f"  {reading['channel']:<30} {value:>16} {reading['unit']}{meaning}{tail}"
+
+
+def _bytes(profile: Profile, frame: bytes, offset: int, size: int) -> str:
+    payload = profile.unwrap(frame)
+    data = frame if isinstance(payload, FrameRejected) else payload.data
+    part = data[offset : offset + size]
+    text = (
+        part.decode("ascii")
+        if part.isascii()
+        and part.decode("ascii").isprintable()
+        and size
+        and profile.transport in ("ascii", "sdi-12", "ve.direct", "iio", "w1", "nmea")
+        else part.hex(" ")
+    )
+    return text if len(text) <= 24 else f"{text[:21]}..."
+
+
+def jsonl(
+    profile: Profile,
+    result: Decoded | FrameRejected,
+    *,
+    index: int,
+    parameters: Mapping[str, float | str] | None = None,
+) -> list[str]:
+    """One JSON line a reading or reject."""
+    if isinstance(result, FrameRejected):
+        return [
+            json.dumps(
+                {"frame": index, "reject": str(result.reason), "detail": result.detail, "hex": result.data.hex()}
+            )
+        ]
+    lines = []
+    for row in result.rows:
+        for reading in profile.apply(row, profile.parameters(parameters)):
+            lines.append(
+                json.dumps({"frame": index, "kind": result.frame, **_times(row), **reading_as_json(profile, reading)})
+            )
+    return lines
+
+
+def _times(row: Row) -> dict[str, int]:
+    times = {"observed_at_ns": row.observed_at_ns, "age_ns": row.age_ns}
+    return {key: value for key, value in times.items() if value is not None}

@@ -109,8 +109,11 @@ def down_windows(device: str, emissions: list[Emission], kills: Iterable[Kill]) 
 
 def query(layout: Layout, device: str) -> Iterator[Stored]:
     """Every stored reading of a device, by the command a user would type."""
-    answer = run_harkara("query", "--config", str(layout.collector_config), "--device", device, "--format", "json")
+    answer = run_harkara("query", device, "--config", str(layout.collector_config), "--format", "json")
     for row in _rows(answer):
+        if row["value"] is None:
+            # A value the sensor said is missing: no reading.
+            continue
         yield Stored(device, str(row["channel"]), int(row["observed_at_ns"]), float(row["value"]))
 
 

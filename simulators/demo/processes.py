@@ -32,12 +32,14 @@ class Process:
         name: Word for messages and the log's file name.
         command: What was started.
         log: Where its output goes, appended over restarts.
+        stop_s: How long it may take to end when asked. [s]
         popen: The running (or ended) process.
     """
 
     name: str
     command: tuple[str, ...]
     log: Path
+    stop_s: float = _STOP_S
     popen: subprocess.Popen[bytes] = field(init=False)
 
     def __post_init__(self) -> None:
@@ -84,11 +86,12 @@ class Stage:
 
     Attributes:
         logs: Folder of their logs.
+        processes: In the order of their start.
     """
 
     def __init__(self, logs: Path) -> None:
         self.logs = logs
-        self._processes: list[Process] = []
+        self.processes: list[Process] = []
 
     def __enter__(self) -> Self:
         self.logs.mkdir(parents=True, exist_ok=True)
@@ -98,17 +101,17 @@ class Stage:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         try:
-            self.stop(*reversed(self._processes))
+            self.stop(*reversed(self.processes))
         finally:
             # Also when a second Ctrl-C cut the polite way short, and for what they may have started themselves.
-            for process in self._processes:
+            for process in self.processes:
                 process.signal_group(signal.SIGKILL)
                 process.popen.wait()
 
     def start(self, name: str, command: Sequence[str]) -> Process:
         """Start a process that this stage will stop."""
         process = Process(name, tuple(command), self.logs / f"{name}.log")
-        self._processes.append(process)
+        self.processes.append(process)
         return process
 
     def harkara(self, name: str, *words: str) -> Process:
@@ -122,7 +125,7 @@ class Stage:
                 continue
             process.signal_group(signal.SIGTERM)
             try:
-                process.popen.wait(_STOP_S)
+                process.popen.wait(process.stop_s)
             except subprocess.TimeoutExpired:
                 process.kill()
 

@@ -1,0 +1,1 @@
+"""Holding our decoding against results others published."""

@@ -12,6 +12,7 @@ import logging
 import os
 import random
 import secrets
+from collections.abc import Coroutine
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -38,6 +39,10 @@ log = logging.getLogger("harkara.agent")
 
 CHECK_EVERY_S: Final = 1.0
 """Pace of the outbox's background integrity check. [s]"""
+CHECK_AGAIN_S: Final = 3600.0
+"""Pause of it after a whole round. [s]"""
+FLUSH_AFTER_S: Final = 5.0
+"""Trims wait this long for a commit to ride on. [s]"""
 STATUS_EVERY_S: Final = 30.0
 """Pace of the line for ``systemctl status``. [s]"""
 DRIVER_PROFILE_VERSION: Final = 1
@@ -155,7 +160,7 @@ class Agent:
                 [self._start_device(group, index) for index in range(len(self.config.device))],
                 group.create_task(self._gatherer.run(), name="gatherer"),
                 group.create_task(self._uplink.run(), name="uplink"),
-                [group.create_task(self._check(), name="check"), group.create_task(self._watchdog(), name="watchdog")],
+                [group.create_task(work, name=name) for name, work in self._upkeep().items()],
             )
             self._notifier.ready(f"{len(self.config.device)} devices")
             log.info(
@@ -181,6 +186,7 @@ class Agent:
         await stages.gatherer
         deadline_s = self._clock.monotonic_s() + self.config.broker.stop_s
         while self._uplink.is_up and self._clock.monotonic_s() < deadline_s:
+            await self._thread.run(self._outbox.flush)
             if (await self._thread.run(self._outbox.stats)).pending == 0:
                 break
             await self._uplink.progress(0.2)
@@ -190,13 +196,24 @@ class Agent:
         for task in (stages.uplink, *stages.upkeep):
             task.cancel()
 
+    def _upkeep(self) -> dict[str, Coroutine[None, None, None]]:
+        return {"check": self._check(), "flush": self._flush(), "watchdog": self._watchdog()}
+
     # ---- upkeep -----------------------------------------------------------------------------------------------
     async def _check(self) -> None:
         """Read the outbox through, a slice at a time, so that a rotten card is known before its blocks are needed."""
         while True:
             await asyncio.sleep(CHECK_EVERY_S)
             if not self._queue and await self._thread.run(self._outbox.check):
-                await asyncio.sleep(3600)
+                await asyncio.sleep(CHECK_AGAIN_S)
+
+    async def _flush(self) -> None:
+        """Trims ride the next commit; where none comes for a while, they are committed alone."""
+        while True:
+            before = self._gatherer.commits
+            await asyncio.sleep(FLUSH_AFTER_S)
+            if self._gatherer.commits == before and self._gatherer.disk_state == "ok":
+                await self._thread.run(self._outbox.flush)
 
     async def _watchdog(self) -> None:
         every_s = min(self._notifier.watchdog_s or STATUS_EVERY_S, STATUS_EVERY_S)

@@ -122,7 +122,11 @@ def _tls(exc: ssl.SSLError) -> str:
 def _code(exc: BaseException) -> str | None:
     code = getattr(exc, "rc", None)
     if code is None:
-        return "no answer in time: is the network up, does the port want [broker.tls]?" if "timed out" in str(exc) else None
+        return (
+            "no answer in time: is the network up, does the port want [broker.tls]?"
+            if "timed out" in str(exc)
+            else None
+        )
     number = code if isinstance(code, int) else getattr(code, "value", None)
     if not isinstance(number, int):
         return None

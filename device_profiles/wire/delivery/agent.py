@@ -151,30 +151,32 @@ class AgentMachine:
             event: What happened.
             now_s: Monotonic time. [s]
         """
+        self._dispatch(event, now_s)
+        self._on_time(now_s)
+        self._pump(now_s)
+        actions, self._actions = self._actions, []
+        return tuple(actions)
+
+    def _dispatch(self, event: AgentEvent, now_s: float) -> None:
         match event:
             case Connected():
                 self._on_connected(event, now_s)
-            case Disconnected():
-                if event.connection == self._connection:
-                    self._disconnect()
-            case Puback():
-                self._on_puback(event, now_s)
-            case ReceiptCame():
-                if event.connection == self._connection:
-                    self._on_receipt(event.receipt, now_s)
-            case SyncedCame():
-                if event.connection == self._connection:
-                    self._on_synced(event.synced, now_s)
             case BlockUnreadable():
                 self._on_unreadable(event)
             case Pressure():
                 self._on_pressure(event)
             case Sealed() | Tick():
                 pass
-        self._on_time(now_s)
-        self._pump(now_s)
-        actions, self._actions = self._actions, []
-        return tuple(actions)
+            case _ if event.connection != self._connection:
+                self.counters["stale_events"] += 1  # of a connection that is no more
+            case Disconnected():
+                self._disconnect()
+            case Puback():
+                self._on_puback(event, now_s)
+            case ReceiptCame():
+                self._on_receipt(event.receipt, now_s)
+            case SyncedCame():
+                self._on_synced(event.synced, now_s)
 
     @property
     def next_wake_s(self) -> float | None:
@@ -194,6 +196,11 @@ class AgentMachine:
     def in_flight_bytes(self) -> int:
         """Bytes published on this connection and not settled [bytes]."""
         return self._flights.size_bytes
+
+    @property
+    def slots(self) -> int:
+        """PUBLISHes of this connection without a PUBACK."""
+        return self._slots
 
     @property
     def window_bytes(self) -> int:
@@ -308,10 +315,10 @@ class AgentMachine:
             span = spans.get(named.segment)
             if span is None:
                 continue
+            # A trim that is not carried out yet shows again as kept and safe, and is asked for again: no harm.
             view = SegmentView.of(span)
             before = self._views.get(named.segment)
             if before is not None:
-                view.gone = view.gone.union(before.gone)
                 view.frozen_above = before.frozen_above
             views[named.segment] = view
         return views
@@ -347,6 +354,10 @@ class AgentMachine:
         return self._store is not None and _identity(receipt) == self._store
 
     def _on_receipt(self, receipt: Receipt, now_s: float) -> None:
+        if self.phase is Phase.REFUSED and receipt.refused is None and not receipt.segments:
+            # Enrolled a moment ago. Only a hint to ask sooner, so it needs no proof.
+            self._sync_due_s = min(self._sync_due_s, now_s + self._random())
+            return
         if not self._valid(receipt):
             self.counters["void_receipts"] += 1
             if self._store is not None:
@@ -441,8 +452,6 @@ class AgentMachine:
 
     def _on_puback(self, event: Puback, now_s: float) -> None:
         """Rule A3: the broker has it, and a broker forgets. Only the socket slot is free again."""
-        if event.connection != self._connection:
-            return
         self._slots = max(0, self._slots - 1)
         if event.delivered or self.phase is not Phase.SENDING:
             return

@@ -101,6 +101,6 @@ def latest_values(answer: dict[str, Any] | None) -> tuple[Latest, ...]:
     if answer is None:
         return ()
     return tuple(
-        Latest(each["device"], each["channel"], str(each["text"]), each["unit"], float(each["age_s"]))
+        Latest(each["device"], each["channel"], str(each["value"]), each["unit"], float(each["age_s"]))
         for each in answer["values"]
     )

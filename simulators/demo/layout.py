@@ -172,7 +172,7 @@ host = "127.0.0.1"
 port = {broker_port}
 username = "{COLLECTOR_USER}"
 password_file = "password"
-reconnect_delay_max_s = 1.0
+reconnect_s_max = 1.0
 
 [lake]
 flush_after_s = 2.0         # a demonstration is short; the default is half a minute

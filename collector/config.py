@@ -7,7 +7,7 @@ import stat
 from pathlib import Path
 from typing import Annotated, Final, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, SecretStr, model_validator
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from collector.sources.ports import BrokerAddress
 from harkara_io.errors import ConfigError
@@ -51,9 +51,8 @@ class BrokerConfig(_Table):
         protocol: MQTT version. "5" is several times cheaper per message.
         client_id: MQTT client id; two collectors with one id throw each other out.
         username: User.
-        password: Password in clear; better is ``password_file``.
         password_file: File with the password on its first line; nobody else may read it (mode 0600).
-        reconnect_delay_max_s: Longest wait between two attempts to connect. [s]
+        reconnect_s_max: Longest wait between two attempts to connect. [s]
         tls: Present when the broker wants TLS.
     """
 
@@ -62,17 +61,14 @@ class BrokerConfig(_Table):
     protocol: Literal["3.1.1", "5"] = "3.1.1"
     client_id: Annotated[str, Field(min_length=1, max_length=64)] = "harkara-collector"
     username: str | None = None
-    password: SecretStr | None = None
     password_file: Path | None = None
-    reconnect_delay_max_s: Annotated[float, Field(gt=0, le=3600)] = 30.0
+    reconnect_s_max: Annotated[float, Field(gt=0, le=3600)] = 30.0
     tls: TlsConfig | None = None
 
     @model_validator(mode="after")
-    def _one_password(self) -> Self:
-        if self.password is not None and self.password_file is not None:
-            raise ValueError("password and password_file are both given; keep password_file")
-        if self.username is None and (self.password is not None or self.password_file is not None):
-            raise ValueError("a password without username; add username")
+    def _whose_password(self) -> Self:
+        if self.username is None and self.password_file is not None:
+            raise ValueError("password_file without username; add username")
         return self
 
 
@@ -161,6 +157,7 @@ class CollectorConfig(_Table):
 
     Attributes:
         data: Folder of journal, registry and lake; relative to the file.
+        log_level: Least important line of the log.
         control_socket: Where other commands reach the running collector; ``collector.sock`` in ``data`` when absent.
         broker: MQTT.
         intake: Group commit and caps.
@@ -171,6 +168,7 @@ class CollectorConfig(_Table):
     """
 
     data: Path = Path("data")
+    log_level: Literal["debug", "info", "warning", "error"] = "info"
     control_socket: Path | None = None
     broker: BrokerConfig = BrokerConfig()
     intake: IntakeConfig = IntakeConfig()
@@ -230,9 +228,7 @@ def broker_address(broker: BrokerConfig) -> BrokerAddress:
     Raises:
         ConfigError: One of these files is absent, wrong, or readable by others.
     """
-    password = broker.password.get_secret_value() if broker.password is not None else None
-    if broker.password_file is not None:
-        password = _read_password(broker.password_file)
+    password = None if broker.password_file is None else _read_password(broker.password_file)
     return BrokerAddress(
         host=broker.host,
         port=broker.port or (8883 if broker.tls is not None else 1883),

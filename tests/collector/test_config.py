@@ -24,7 +24,7 @@ def test_the_example_shows_the_defaults(tmp_path: Path) -> None:
     for table in ("intake", "journal", "quarantine", "lake", "web"):
         assert getattr(config, table) == getattr(plain, table)
     assert config.broker.client_id == plain.broker.client_id
-    assert config.broker.reconnect_delay_max_s == plain.broker.reconnect_delay_max_s
+    assert config.broker.reconnect_s_max == plain.broker.reconnect_s_max
     assert config.data == EXAMPLE.parent / "data"
     assert config.broker.password_file == EXAMPLE.parent / "broker.password"
 
@@ -42,8 +42,8 @@ def test_an_empty_file_is_a_configuration(tmp_path: Path) -> None:
         ("[broker]\nhots = 'a'", [":2:", "unknown key", "did you mean `host`"]),
         ("[broker]\nport = 70000", [":2:", "port"]),
         ("[broker]\nprotocol = '4'", [":2:", "protocol"]),
-        ("[broker]\npassword = 'x'", ["username"]),
-        ("[broker]\nusername = 'u'\npassword = 'x'\npassword_file = 'y'", ["password_file"]),
+        ("[broker]\npassword = 'x'", [":2:", "unknown key", "did you mean `password_file`"]),
+        ("[broker]\npassword_file = 'y'", ["username"]),
         ("[broker.tls]\ncert_file = 'a'", ["key_file"]),
         ("[intake]\ngroup_commit_ms = 60", [":2:", "group_commit_ms"]),
         ("[journal]\nkeep_mb = 9000", ["cap_mb"]),

@@ -116,8 +116,10 @@ def test_the_shipped_configuration_starts_a_broker(tmp_path: Path) -> None:
     certs = tmp_path / "certs"
     certs.mkdir()
     subprocess.run(
-        ["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "1", "-subj", "/CN=localhost"]
-        + ["-keyout", "server.key", "-out", "server.crt"],  # noqa: RUF005
+        [
+            *["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "1", "-subj", "/CN=localhost"],
+            *["-keyout", "server.key", "-out", "server.crt"],
+        ],
         cwd=certs,
         check=True,
         capture_output=True,

@@ -41,6 +41,7 @@ class LatestValue:
         flag: QARTOD flag.
         clock_state: What the agent's clock had been set by.
         chart: Earlier points, oldest first, at most a day back.
+        usual_gap_ns: How far apart arrivals of newer readings have been lately; 0 when unknown. [ns]
     """
 
     key: ChannelKey
@@ -52,6 +53,7 @@ class LatestValue:
     flag: int
     clock_state: int
     chart: tuple[tuple[int, float], ...]
+    usual_gap_ns: int
 
 
 @dataclass(slots=True)
@@ -64,6 +66,7 @@ class _Held:
     flag: int = 2
     clock_state: int = int(ClockState.UNSET)
     chart: ChartMemory = field(default_factory=ChartMemory)
+    usual_gap_ns: int = 0
 
 
 class Readings(NamedTuple):
@@ -161,6 +164,9 @@ class LatestValues:
             held = self._held[key] = _Held(observed_at_ns)
         elif observed_at_ns < held.observed_at_ns:
             return None
+        gap_ns = observed_at_ns - held.observed_at_ns
+        if gap_ns > 0:
+            held.usual_gap_ns += (gap_ns - held.usual_gap_ns) // 4 if held.usual_gap_ns else gap_ns
         held.observed_at_ns = observed_at_ns
         return held
 
@@ -176,6 +182,7 @@ class LatestValues:
             flag=held.flag,
             clock_state=held.clock_state,
             chart=tuple(held.chart.points),
+            usual_gap_ns=held.usual_gap_ns,
         )
 
 

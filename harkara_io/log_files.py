@@ -1,7 +1,7 @@
 """Names and renames around a durable log: creation, moving a bad file aside, putting a new one in its place.
 
-A log lives at ``NAME``, its write-ahead log at ``NAME-wal``. A new file is prepared as ``NAME.new``; once it is complete
-and fsynced it is renamed to ``NAME.ready-KIND``, which alone decides: whoever opens the log next finishes the
+A log lives at ``NAME``, its write-ahead log at ``NAME-wal``. A new file is prepared as ``NAME.new``; once complete and
+fsynced it is renamed to ``NAME.ready-KIND``, which alone decides: whoever opens the log next finishes the
 exchange. A power cut at any point leaves either the old file or a complete new one::
 
     NAME, NAME-wal            NAME.new             written, fsynced

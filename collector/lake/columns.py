@@ -8,11 +8,11 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
-from device_profiles.wire.bulk import Batch, BlockInfo
 
 from collector.lake.dictionary import SeriesDictionary, SeriesKey
-from collector.lake.ports import Identity, JournalEntry
+from collector.lake.ports import JournalEntry, StoreKey
 from collector.lake.schema import ANCHOR, BLOCK, EVENT, EXACT, LOSS, MANTISSA_EXACT_MAX, READING, Table
+from device_profiles.wire.bulk import Batch, BlockInfo
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,7 +35,7 @@ def rows_of(
     batch: Batch,
     dictionary: SeriesDictionary,
     *,
-    identity: Identity,
+    identity: StoreKey,
     first_block: int,
 ) -> Rows:
     """Rows of decoded blocks.
@@ -48,7 +48,7 @@ def rows_of(
         first_block: Id of the first entry; the others count on from it, decodable or not.
     """
     ids = np.array(
-        [dictionary.id_of(SeriesKey(s.agent, s.device, s.channel, s.unit, s.exponent)) for s in batch.series],
+        [dictionary.id_of(SeriesKey(s.agent, s.device, s.channel, s.unit, s.exponent)) for s in batch.series_table],
         dtype=np.int32,
     )
     series = ids[batch.series] if len(ids) else np.empty(0, np.int32)
@@ -97,7 +97,7 @@ def _exact(series: npt.NDArray[np.int32], batch: Batch, block_ids: npt.NDArray[n
     )
 
 
-def _blocks(kept: Sequence[tuple[int, JournalEntry, BlockInfo]], identity: Identity) -> pa.RecordBatch:
+def _blocks(kept: Sequence[tuple[int, JournalEntry, BlockInfo]], identity: StoreKey) -> pa.RecordBatch:
     headers = [info.header for _, _, info in kept]
     profiles = [info.profile for _, _, info in kept]
     clocks = [info.clock for _, _, info in kept]

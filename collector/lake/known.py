@@ -5,7 +5,7 @@ from __future__ import annotations
 import duckdb
 import numpy as np
 
-from collector.lake.ports import Identity, JournalEntry
+from collector.lake.ports import JournalEntry, StoreKey
 from device_profiles.wire.intervals import IntervalSet
 
 
@@ -28,7 +28,7 @@ class KnownBlocks:
         return intervals is not None and entry.seq in intervals
 
     @staticmethod
-    def of_others(cursor: duckdb.DuckDBPyConnection, identity: Identity | None) -> KnownBlocks:
+    def of_others(cursor: duckdb.DuckDBPyConnection, identity: StoreKey | None) -> KnownBlocks:
         """Blocks projected from any journal but this one; from any at all when ``identity`` is None."""
         query = (
             "SELECT agent, segment, list(seq ORDER BY seq) FROM lake.block "

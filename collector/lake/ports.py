@@ -8,45 +8,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import NamedTuple, Protocol
 
+from collector.journal.packing import JournalEntry
+from device_profiles.wire.delivery.ports import StoreIdentity
 
-class JournalEntry(NamedTuple):
-    """One block as the journal holds it.
-
-    Attributes:
-        position: Place in the journal; grows, never used twice within one (store_id, generation).
-        agent: Identity the block was verified under.
-        segment: Segment of the agent's outbox.
-        ordinal: Number of the segment in its outbox.
-        seq: Number within the segment.
-        readings: Readings in the block.
-        received_at_ns: When the collector took it in, UTC Unix time. [ns]
-        digest: The block's digest, 16 bytes.
-        data: The block's bytes as they came.
-    """
-
-    position: int
-    agent: str
-    segment: int
-    ordinal: int
-    seq: int
-    readings: int
-    received_at_ns: int
-    digest: bytes
-    data: bytes
-
-
-class Identity(Protocol):
-    """Which journal a position belongs to; a journal restored from a backup has another one."""
-
-    @property
-    def store_id(self) -> bytes:
-        """16 bytes."""
-        ...
-
-    @property
-    def generation(self) -> int:
-        """Counts restores."""
-        ...
+__all__ = ["JournalEntry", "JournalSource", "PoisonSink", "StoreIdentity", "StoreKey"]
 
 
 class StoreKey(NamedTuple):
@@ -60,7 +25,7 @@ class JournalSource(Protocol):
     """A journal, read in order. Called from the projector's thread, which may wait in it."""
 
     @property
-    def identity(self) -> Identity:
+    def identity(self) -> StoreIdentity:
         """Identity that the positions belong to."""
         ...
 

@@ -15,11 +15,15 @@ w1           two lines of w1_slave
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping
 from typing import Final, NamedTuple
 
 from device_profiles import checksums
 from device_profiles.rejects import FrameRejected, RejectReason, reject
+
+
+_HEX_MESSAGES: Final = re.compile(rb"(?:^|(?<=\n))(?::[^\n]*(?:\n|\Z))+")
 
 
 class Payload(NamedTuple):
@@ -218,16 +222,18 @@ def umb(data: bytes) -> Payload | FrameRejected:
 
 def ve_direct(data: bytes) -> Payload | FrameRejected:
     """A VE.Direct text block; hexadecimal messages (``:`` to newline) inside it are left out first."""
-    block = data
-    while (colon := block.find(b"\n:")) >= 0:
-        newline = block.find(b"\n", colon + 1)
-        block = block[: colon + 1] + (block[newline + 1 :] if newline >= 0 else b"")
+    block = without_hex_messages(data)
     at = block.rfind(b"Checksum\t")
     if at < 0 or len(block) < at + 10:
         return reject(RejectReason.SHAPE, "no Checksum field", data)
     if sum(block[: at + 10]) & 0xFF:
         return reject(RejectReason.CHECKSUM, f"bytes add up to {sum(block[: at + 10]) & 0xFF:#x}, not 0", data)
     return Payload(block, 0, at)
+
+
+def without_hex_messages(data: bytes) -> bytes:
+    """A VE.Direct stretch without the hexadecimal messages a device may put between or inside lines of text."""
+    return _HEX_MESSAGES.sub(b"", data)
 
 
 def w1(data: bytes) -> Payload | FrameRejected:

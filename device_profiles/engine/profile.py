@@ -63,6 +63,10 @@ class Profile:
         """
         if len(frame) > MAX_FRAME_BYTES:
             return reject(RejectReason.TOO_LONG, f"{len(frame)} bytes, at most {MAX_FRAME_BYTES}", frame)
+        if self.codec:
+            from device_profiles.engine.codec_rows import decode_nmea  # noqa: PLC0415 - only what speaks NMEA loads it
+
+            return decode_nmea(frame)
         payload = self.unwrap(frame)
         if payload.__class__ is not Payload:
             return payload  # type: ignore[return-value]

@@ -95,6 +95,8 @@ class SqliteLog:
         run("PRAGMA temp_store=MEMORY")
         run(f"PRAGMA cache_size=-{cache_bytes // 1024}")
         found, version = (int(run(f"PRAGMA {name}").fetchone()[0]) for name in ("application_id", "user_version"))
+        if not found and not self.path.stat().st_size:
+            raise LogCorrupt(f"{self.path} is empty")
         if found != self._form.application_id:
             raise LogForeign(f"{self.path} is not a log of this kind (application id {found:#x})")
         if version > self._form.version:

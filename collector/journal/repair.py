@@ -194,7 +194,7 @@ def _batches(reader: Reader, target: sqlite3.Connection, saved: _Saved, *, keep_
             saved.kept += 1
             saved.kept_bytes += len(entry.data)
             key = (entry.agent, entry.segment)
-            if entry.position > keep_after or key not in saved.streams:
+            if last > keep_after or key not in saved.streams:
                 saved.entries[key][entry.seq] = entry._replace(data=b"")
 
 

@@ -4,7 +4,7 @@
 ``meta``        one sealed record a key: identity, counters, durable offset
 ``batch``       blocks, in order: one row for what one transaction brought (or a MiB of it); its id is the last position
 ``stream``      the ledger: one row for each (agent, segment), never deleted
-``digests``     digests of stored blocks, a run of one stream and one transaction a row
+``digests``     digests of stored blocks, those of one stream in one row of ``batch`` together
 ``epoch``       outboxes in the order in which each agent's were first seen
 ``loss``        losses claimed or inferred
 ``aside``       the quarantine

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Callable
+from collections import defaultdict
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
+from itertools import islice
 
 from collector.journal import quarantine
 from collector.journal.counters import Counters
@@ -49,28 +51,27 @@ class Written:
 
 def prepare(commit: Commit, payload: Callable[[StoreBlock | KeepAside], bytes], at_ns: int) -> Prepared:
     """Pack everything that does not depend on what the file holds."""
-    runs: dict[Key, list[StoredDigest]] = {}
-    run_bytes: dict[Key, int] = {}
-    items = []
-    for block in commit.blocks:
-        facts = block.facts
-        data = payload(block)
-        items.append((facts, data))
-        key = (facts.agent, facts.segment)
-        run = runs.get(key)
-        if run is None:
-            run = runs[key] = []
-            run_bytes[key] = 0
-        run.append(StoredDigest(facts.seq, facts.readings, facts.previous, facts.digest))
-        run_bytes[key] += len(data)
+    items = [(block.facts, payload(block)) for block in commit.blocks]
+    run_bytes: dict[Key, int] = defaultdict(int)
+    for facts, data in items:
+        run_bytes[(facts.agent, facts.segment)] += len(data)
     return Prepared(
         commit,
         tuple(pack(items)),
-        runs,
+        _runs(commit.blocks),
         run_bytes,
         tuple(_aside(kept, payload(kept), at_ns) for kept in commit.aside),
         at_ns,
     )
+
+
+def _runs(blocks: Iterable[StoreBlock]) -> dict[Key, list[StoredDigest]]:
+    """Blocks by stream, in order, as they are remembered."""
+    runs: dict[Key, list[StoredDigest]] = defaultdict(list)
+    for block in blocks:
+        facts = block.facts
+        runs[(facts.agent, facts.segment)].append(StoredDigest(facts.seq, facts.readings, facts.previous, facts.digest))
+    return runs
 
 
 def _aside(kept: KeepAside, data: bytes, at_ns: int) -> quarantine.QuarantineEntry:
@@ -91,6 +92,11 @@ def write(
     first = counters.head + 1
     head = counters.head
     kept_bytes = counters.kept_bytes
+    streams = _streams(prepared, ledger)
+    lost, unknown = _losses(connection, prepared, streams, ledger)
+    for key, unwritten in streams.items():
+        streams[key] = JournalLedger.write(connection, key, unwritten)
+    blocks = iter(commit.blocks)
     for batch in prepared.batches:
         head += batch.blocks
         kept_bytes += batch.payload_bytes
@@ -98,16 +104,11 @@ def write(
             "INSERT INTO batch (id, received_at_ns, size, record) VALUES (?,?,?,?)",
             (head, prepared.at_ns, batch.payload_bytes, batch.record),
         )
-    streams = _streams(prepared, ledger)
-    lost, unknown = _losses(connection, prepared, streams, ledger)
-    for key, unwritten in streams.items():
-        streams[key] = stream = JournalLedger.write(connection, key, unwritten)
-        run = prepared.runs.get(key)
-        if run:
+        for key, run in _runs(islice(blocks, batch.blocks)).items():
             seqs = [entry.seq for entry in run]
             connection.execute(
                 "INSERT INTO digests (stream, low, high, last, record) VALUES (?,?,?,?,?)",
-                (stream.id, min(seqs), max(seqs), head, pack_digests(run)),
+                (streams[key].id, min(seqs), max(seqs), head, pack_digests(run)),
             )
     connection.executemany("INSERT INTO epoch (agent, outbox_id, number) VALUES (?,?,?)", commit.epochs)
     aside_bytes = counters.aside_bytes + sum(quarantine.add(connection, entry) for entry in prepared.aside)

@@ -127,14 +127,17 @@ class KeptLog(ABC):
         """
         if self._failure is not None:
             self._renew(self._failure)
-        try:
-            result = self._file.transaction(work, pages=pages)
-        except (LogBroken, LogCorrupt) as exc:
-            self._renew(exc)
-            result = self._file.transaction(work, pages=pages)
         if self._file.checkpoint_due:
             self._checkpoint()
-        return result
+        try:
+            return self._file.transaction(work, pages=pages)
+        except LogFull as exc:
+            if not exc.disk:
+                raise
+            self._checkpoint()  # the write-ahead log starts anew in the room it already has
+        except (LogBroken, LogCorrupt) as exc:
+            self._renew(exc)
+        return self._file.transaction(work, pages=pages)
 
     def _read(self, work: Callable[[sqlite3.Connection], T]) -> T:
         """Run a query. Raises `LogBroken` or `LogCorrupt`; the next write then moves to a new file."""
@@ -145,17 +148,13 @@ class KeptLog(ABC):
             raise
 
     def _checkpoint(self) -> None:
-        """The commit before this is durable whatever happens here, so nothing is raised."""
+        """What is committed is durable whatever happens here. Raises `LogBroken` when no new file could be made."""
         try:
             self._file.checkpoint()
         except LogFull as exc:
             _log.warning("checkpoint waits for room path=%s detail=%s", self.path, exc)
         except LogError as exc:
-            self._failure = exc
-            try:
-                self._renew(exc)
-            except LogError as again:
-                self._failure = again
+            self._renew(exc)
 
     # -- going on in a new file
     def _renew(self, cause: LogError) -> None:

@@ -1,0 +1,28 @@
+"""The agent's durable outbox: one SQLite file, every commit fsynced."""
+
+from edge_agent.outbox.outbox import Outbox
+from edge_agent.outbox.rows import decode_rows, encode_rows
+from edge_agent.outbox.types import (
+    Accept,
+    BlockUnreadable,
+    Committed,
+    Identity,
+    OpenChunk,
+    OutboxStats,
+    Seal,
+    Sealed,
+)
+
+__all__ = [
+    "Accept",
+    "BlockUnreadable",
+    "Committed",
+    "Identity",
+    "OpenChunk",
+    "Outbox",
+    "OutboxStats",
+    "Seal",
+    "Sealed",
+    "decode_rows",
+    "encode_rows",
+]

@@ -10,6 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from device_profiles.wire import block_pb2 as pb
+from device_profiles.wire.body import flag_runs
 from device_profiles.wire.checks import MAX_CLOCK_ERROR_NS
 from device_profiles.wire.model import NOT_EVALUATED, Block, ProfileRef
 from device_profiles.wire.run_bulk import BadRuns, Bools, Int64s, Runs, UInt64s, exclusive, ranges, unpack_runs
@@ -32,17 +33,15 @@ class Plan:
     """What all blocks of one device with one schema share.
 
     Attributes:
+        number: Its place in `Plans.shapes`.
         columns: How many.
-        start: Where they stand in the tables of `Plans`.
-        time_unit_ns: Row times count in this.
         decimal: Per column whether it holds decimals.
         doubles: Whether any column holds doubles.
         series: Series of each column. [int32]
     """
 
+    number: int
     columns: int
-    start: int
-    time_unit_ns: int
     decimal: Bools
     doubles: bool
     series: npt.NDArray[np.int32]
@@ -62,6 +61,7 @@ class Plans:
         self._by_schema: dict[tuple[str, str, Schema], Plan] = {}
         self._exponents: list[int] = []
         self._numbers: list[int] = []
+        self._shapes: list[tuple[int, int, int]] = []
 
     def of(self, agent: str, device: str, schema: Schema) -> Plan:
         """The plan of a schema, made when first seen."""
@@ -75,15 +75,19 @@ class Plans:
             self._numbers.append(self.series.setdefault(series, len(self.series)))
             self._exponents.append(DOUBLE if exponent is None else exponent)
         decimal = np.array([exponent is not None for exponent in schema.exponents], np.bool_)
+        self._shapes.append((start, len(schema.columns), 10**schema.time_unit))
         plan = self._by_schema[key] = Plan(
+            number=len(self._shapes) - 1,
             columns=len(schema.columns),
-            start=start,
-            time_unit_ns=10**schema.time_unit,
             decimal=decimal,
             doubles=not decimal.all(),
             series=np.array(self._numbers[start:], np.int32),
         )
         return plan
+
+    def shapes(self) -> Int64s:
+        """Per plan where its columns start in the table of columns, how many, and its time unit in ns."""
+        return np.array(self._shapes, np.int64)
 
     def exponents(self) -> Int64s:
         """Exponent of every column of every plan, `DOUBLE` for doubles."""
@@ -110,15 +114,15 @@ class Irregular(NamedTuple):
     flags: npt.NDArray[np.uint8] | None
 
     @classmethod
-    def of(
-        cls, presence: bytes, planes: bytes, runs: list[tuple[int, int, int]], missing: int, rows: int, plan: Plan
-    ) -> Irregular:
+    def of(cls, body: pb.Body, missing: int, rows: int, plan: Plan) -> Irregular:
         """Check and unfold.
 
         Raises:
             ValueError: The parts do not fit each other.
         """
         cells = rows * plan.columns
+        presence, planes = body.presence, body.doubles
+        runs = flag_runs(body, cells)
         present = None
         counts = np.full(plan.columns, rows, np.int64)
         if missing:
@@ -149,44 +153,31 @@ class Gathered:
     """Blocks waiting to be decoded together: parallel lists, one entry per block.
 
     Attributes:
-        readings: Cells of all of them.
+        index: Input index.
+        plan: Number of the plan.
+        message: The parsed block.
+        run: Its packed columns.
+        irregular: By position in the lists, what the few have that need it.
+        readings: Cells of all blocks.
     """
 
-    __slots__ = ("boottime", "clock", "index", "irregular", "offset", "plan", "readings", "rows", "run", "wall")
+    __slots__ = ("index", "irregular", "message", "plan", "readings", "run")
 
     def __init__(self) -> None:
         self.readings = 0
         self.index: list[int] = []
-        self.plan: list[Plan] = []
-        self.rows: list[int] = []
+        self.plan: list[int] = []
+        self.message: list[pb.Block] = []
         self.run: list[bytes] = []
-        self.wall: list[int] = []
-        self.offset: list[int] = []
-        self.boottime: list[int] = []
-        self.clock: list[int] = []
         self.irregular: dict[int, Irregular] = {}
-
-    def add(
-        self, index: int, plan: Plan, rows: int, run: bytes, message: pb.Block, irregular: Irregular | None
-    ) -> None:
-        """Append a block."""
-        if irregular is not None:
-            self.irregular[len(self.index)] = irregular
-        self.readings += rows * plan.columns
-        self.index.append(index)
-        self.plan.append(plan)
-        self.rows.append(rows)
-        self.run.append(run)
-        self.wall.append(message.wall)
-        self.offset.append(message.time_offset_ns)
-        self.boottime.append(message.boottime)
-        self.clock.append(message.clock)
 
     def part(self, start: int, stop: int) -> Gathered:
         """Some of the blocks."""
         part = Gathered()
-        for name in ("index", "plan", "rows", "run", "wall", "offset", "boottime", "clock"):
-            setattr(part, name, getattr(self, name)[start:stop])
+        part.index = self.index[start:stop]
+        part.plan = self.plan[start:stop]
+        part.message = self.message[start:stop]
+        part.run = self.run[start:stop]
         part.irregular = {at - start: what for at, what in self.irregular.items() if start <= at < stop}
         return part
 
@@ -200,6 +191,18 @@ class Piece(NamedTuple):
     value: Doubles
     mantissa: Int64s
     flag: npt.NDArray[np.uint8]
+
+    @classmethod
+    def empty(cls) -> Piece:
+        """No readings."""
+        return cls(
+            np.empty(0, np.int32),
+            np.empty(0, np.int32),
+            np.empty(0, np.int64),
+            np.empty(0, np.float64),
+            np.empty(0, np.int64),
+            np.empty(0, np.uint8),
+        )
 
 
 def pieces_of(gathered: Gathered, plans: Plans) -> Iterator[Piece | int]:
@@ -218,12 +221,11 @@ def pieces_of(gathered: Gathered, plans: Plans) -> Iterator[Piece | int]:
 
 
 def _decode(gathered: Gathered, plans: Plans) -> Piece:
-    blocks = len(gathered.index)
-    first_ns = _first_times(gathered)
-    rows = np.array(gathered.rows, np.int64)
-    columns = np.fromiter((plan.columns for plan in gathered.plan), np.int64, blocks)
+    first_ns = _first_times(gathered.message)
+    rows = np.array([message.rows for message in gathered.message], np.int64)
+    first_column, columns, unit_ns = plans.shapes()[gathered.plan].T
     column_edges = exclusive(columns)
-    in_table = ranges(np.fromiter((plan.start for plan in gathered.plan), np.int64, blocks), columns)
+    in_table = ranges(first_column, columns)
     exponents = plans.exponents()[in_table]
     counts = np.repeat(rows, columns)
     for at, irregular in gathered.irregular.items():
@@ -241,7 +243,7 @@ def _decode(gathered: Gathered, plans: Plans) -> Piece:
     if doubles is not None:
         value[doubles] = np.concatenate([irregular.doubles for irregular in gathered.irregular.values()])
     times = decoded[in_runs:]
-    times *= np.repeat(np.fromiter((plan.time_unit_ns for plan in gathered.plan), np.int64, blocks), rows)
+    times *= np.repeat(unit_ns, rows)
     times += np.repeat(first_ns, rows)
     time_edges = exclusive(rows)[:-1]
     row = np.arange(starts[-1])
@@ -264,14 +266,13 @@ def _decode(gathered: Gathered, plans: Plans) -> Piece:
     )
 
 
-def _first_times(gathered: Gathered) -> Int64s:
-    """Time of each block's first row; the clock section is checked on the way. [ns]"""
-    wall, wrong = _from_short_ns(np.array(gathered.wall, np.uint64))
-    bad = wrong
-    bad |= _from_short_ns(np.array(gathered.boottime, np.uint64))[1]
-    error, wrong = _from_short_ns(np.array(gathered.clock, np.uint64) >> np.uint64(2))
+def _first_times(messages: list[pb.Block]) -> Int64s:
+    """Time of each block's first row [ns]; the clock section is checked on the way."""
+    wall, wrong = _from_short_ns(np.array([message.wall for message in messages], np.uint64))
+    bad = wrong | _from_short_ns(np.array([message.boottime for message in messages], np.uint64))[1]
+    error, wrong = _from_short_ns(np.array([message.clock for message in messages], np.uint64) >> np.uint64(2))
     bad |= wrong | (error > MAX_CLOCK_ERROR_NS)
-    offset = np.array(gathered.offset, np.int64)
+    offset = np.array([message.time_offset_ns for message in messages], np.int64)
     first = wall + offset
     bad |= (offset > 0) & (first < 0)
     if bad.any():

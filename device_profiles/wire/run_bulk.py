@@ -52,16 +52,45 @@ class Runs:
 
 
 @dataclass(frozen=True, slots=True)
+class _Columns:
+    """Every column in wire order.
+
+    Attributes:
+        is_time: Whether it holds the row times.
+        lengths: Its values.
+        starts: Where in the result its first value goes.
+        windows: How many windows it has.
+        edges: First column of each block, and the end.
+    """
+
+    is_time: Bools
+    lengths: Int64s
+    starts: Int64s
+    windows: Int64s
+    edges: Int64s
+
+
+@dataclass(frozen=True, slots=True)
 class _Windows:
-    """Every window in wire order."""
+    """Every window in wire order.
+
+    Attributes:
+        k: Bits of its remainders; -1 where all residuals are zero.
+        count: Its residuals.
+        coded: Whether it has quotients.
+        target: Where in the result its first residual goes.
+        second: Per column whether residuals are second differences.
+        stepped: Per column whether residuals count in steps.
+        edges: First window of each block, and the end.
+    """
 
     k: Int64s
     count: Int64s
     coded: Bools
-    target: Int64s  # where in the result its first residual goes
-    second: Bools  # per column in wire order
+    target: Int64s
+    second: Bools
     stepped: Bools
-    edges: Int64s  # first window of each block, and the end
+    edges: Int64s
 
 
 def exclusive(counts: Int64s) -> Int64s:
@@ -83,31 +112,20 @@ def unpack_runs(runs: Runs) -> Int64s:
     Raises:
         BadRuns: Exactly the blocks in question are named; the others may still be malformed.
     """
-    blocks = len(runs.data)
-    is_time = np.zeros(len(runs.lengths) + blocks, np.bool_)
-    column_edges = exclusive(runs.columns)
-    wire_edges = column_edges + np.arange(blocks + 1)
-    is_time[wire_edges[:-1]] = True
-    lengths = np.empty(len(is_time), np.int64)
-    lengths[is_time] = runs.rows
-    lengths[~is_time] = runs.lengths
-    starts = np.empty(len(is_time), np.int64)
-    value_edges = exclusive(runs.lengths)
-    starts[~is_time] = value_edges[:-1]
-    starts[is_time] = value_edges[-1] + exclusive(runs.rows)[:-1]
-
+    columns = _columns(runs)
+    lengths, wire_edges = columns.lengths, columns.edges
     data = np.frombuffer(b"".join([*runs.data, _PADDING]), np.uint8)
-    run_edges = exclusive(np.fromiter(map(len, runs.data), np.int64, blocks))
-    window_counts = np.where(lengths > 1, (lengths + WINDOW - 2) // WINDOW, 0)
-    codes_at, quotients_at, numbers_at = _split(data, run_edges, exclusive(window_counts)[wire_edges])
-    windows = _windows(data, codes_at, lengths, starts, window_counts, wire_edges)
+    run_edges = exclusive(np.fromiter(map(len, runs.data), np.int64, len(runs.data)))
+    codes_at, quotients_at, numbers_at = _split(data, run_edges, exclusive(columns.windows)[wire_edges])
+    windows = _windows(data, codes_at, columns)
     bits = exclusive(np.where(windows.k > 0, windows.k, 0) * windows.count)
     block_bits = bits[windows.edges]
     remainders_at = run_edges[1:] - ((np.diff(block_bits) + 7) >> 3)
     _refuse(remainders_at < numbers_at)
     coded_edges = exclusive(np.where(windows.coded, windows.count, 0))[windows.edges]
     quotients = _quotients(data, quotients_at, numbers_at, coded_edges)
-    heads = ((lengths > 0) & ~is_time).astype(np.int64) + windows.second + windows.stepped
+    with_head = ~columns.is_time & (lengths > 0)
+    heads = with_head.astype(np.int64) + windows.second + windows.stepped
     head_edges = exclusive(heads)
     escapes = np.flatnonzero(quotients == ESCAPE)
     escape_edges = np.searchsorted(escapes, coded_edges)
@@ -120,14 +138,28 @@ def unpack_runs(runs: Runs) -> Int64s:
     out = np.zeros(int(lengths.sum()), np.int64)
     count = windows.count[windows.coded]
     out[ranges(windows.target[windows.coded], count)] = residuals
-    column_block = np.repeat(np.arange(blocks), runs.columns + 1)
+    column_block = np.repeat(np.arange(len(runs.data)), runs.columns + 1)
     first_number = head_edges[:-1] + (number_edges[:-1] - head_edges[wire_edges[:-1]])[column_block]
-    with_head = ~is_time & (lengths > 0)
-    _integrate(out, starts, lengths, windows, numbers, first_number + with_head)
-    out[starts[with_head]] = _unzigzag(numbers[first_number[with_head]])
-    in_order = np.concatenate([np.flatnonzero(~is_time), np.flatnonzero(is_time)])
-    _accumulate(out, starts[in_order], lengths[in_order])
+    _integrate(out, columns, windows, numbers, first_number + with_head)
+    out[columns.starts[with_head]] = _unzigzag(numbers[first_number[with_head]])
+    in_order = np.concatenate([np.flatnonzero(~columns.is_time), np.flatnonzero(columns.is_time)])
+    _accumulate(out, columns.starts[in_order], lengths[in_order])
     return out
+
+
+def _columns(runs: Runs) -> _Columns:
+    edges = exclusive(runs.columns + 1)
+    is_time = np.zeros(edges[-1], np.bool_)
+    is_time[edges[:-1]] = True
+    lengths = np.empty(len(is_time), np.int64)
+    lengths[is_time] = runs.rows
+    lengths[~is_time] = runs.lengths
+    starts = np.empty(len(is_time), np.int64)
+    value_edges = exclusive(runs.lengths)
+    starts[~is_time] = value_edges[:-1]
+    starts[is_time] = value_edges[-1] + exclusive(runs.rows)[:-1]
+    windows = np.where(lengths > 1, (lengths + WINDOW - 2) // WINDOW, 0)
+    return _Columns(is_time, lengths, starts, windows, edges)
 
 
 def _refuse(bad: Bools) -> None:
@@ -154,11 +186,10 @@ def _split(data: Bytes, run_edges: Int64s, code_edges: Int64s) -> tuple[Int64s, 
     return at, quotients_at, numbers_at
 
 
-def _windows(
-    data: Bytes, codes_at: Int64s, lengths: Int64s, starts: Int64s, counts: Int64s, wire_edges: Int64s
-) -> _Windows:
+def _windows(data: Bytes, codes_at: Int64s, columns: _Columns) -> _Windows:
+    counts = columns.windows
     first = exclusive(counts)
-    edges = first[wire_edges]
+    edges = first[columns.edges]
     codes = data[ranges(codes_at, np.diff(edges))].astype(np.int64)
     some = counts > 0
     first_of_some = first[:-1][some]
@@ -174,8 +205,8 @@ def _windows(
         raise BadRuns(np.unique(np.searchsorted(edges, np.flatnonzero(wrong), side="right") - 1))
     number = np.arange(len(codes)) - np.repeat(first[:-1], counts)
     count = np.full(len(codes), WINDOW, np.int64)
-    count[(first[1:] - 1)[some]] = ((lengths - 1) - WINDOW * (counts - 1))[some]
-    target = np.repeat(starts, counts) + 1 + WINDOW * number
+    count[(first[1:] - 1)[some]] = ((columns.lengths - 1) - WINDOW * (counts - 1))[some]
+    target = np.repeat(columns.starts, counts) + 1 + WINDOW * number
     shorter = first[:-1][second]
     count[shorter] -= 1
     target[shorter] += 1
@@ -255,13 +286,11 @@ def _unzigzag(values: UInt64s) -> Int64s:
     return sign
 
 
-def _integrate(
-    out: Int64s, starts: Int64s, lengths: Int64s, windows: _Windows, numbers: UInt64s, next_number: Int64s
-) -> None:
+def _integrate(out: Int64s, columns: _Columns, windows: _Windows, numbers: UInt64s, next_number: Int64s) -> None:
     """Second differences into first ones, then steps, in place."""
     second = windows.second
     if second.any():
-        first, length = starts[second] + 1, lengths[second] - 1
+        first, length = columns.starts[second] + 1, columns.lengths[second] - 1
         out[first] = _unzigzag(numbers[next_number[second]])
         where = ranges(first, length)
         part = out[where]
@@ -269,7 +298,7 @@ def _integrate(
         out[where] = part
     stepped = windows.stepped
     if stepped.any():
-        first, length = starts[stepped] + 1, lengths[stepped] - 1
+        first, length = columns.starts[stepped] + 1, columns.lengths[stepped] - 1
         step = numbers[next_number[stepped] + second[stepped]].view(np.int64)
         out[ranges(first, length)] *= np.repeat(step, length)
 

@@ -1,1 +1,1 @@
-"""What agent and collector both need of the machine: durable logs, configuration errors, control socket, service notices."""
+"""What agent and collector both need of the machine: durable logs, configuration errors, control socket, notices."""

@@ -7,7 +7,7 @@ from pathlib import Path
 
 
 def spoil(path: Path, damage: str, chance: random.Random) -> None:
-    """Ruin a closed SQLite file: ``header``, ``middle`` (every third page), ``truncated``, ``empty``, ``everything``."""
+    """Ruin a closed SQLite file: ``header``, ``middle`` (each third page), ``truncated``, ``empty``, ``everything``."""
     content = bytearray(path.read_bytes())
     if damage == "header":
         content[:100] = bytes(100)

@@ -30,7 +30,7 @@ from edge_agent.outbox import Outbox
 from edge_agent.samples import SampleQueue
 from edge_agent.settings import Config
 from edge_agent.uplink import Uplink
-from harkara_io.control_socket import ControlServer
+from harkara_io.control_socket import ControlError, ControlServer
 from harkara_io.log_errors import Incident
 from harkara_io.log_thread import LogThread
 from harkara_io.sd_notify import Notifier
@@ -81,6 +81,7 @@ class Agent:
         self._incidents: list[Incident] = []
         self._queue = SampleQueue()
         self._thread = LogThread("outbox")
+        self._ready = False
 
     async def run(self, stop: asyncio.Event) -> None:
         """Work until ``stop`` is set, then seal and commit what is there and send what can be sent in time.
@@ -162,6 +163,7 @@ class Agent:
                 group.create_task(self._uplink.run(), name="uplink"),
                 [group.create_task(work, name=name) for name, work in self._upkeep().items()],
             )
+            self._ready = True
             self._notifier.ready(f"{len(self.config.device)} devices")
             log.info(
                 "agent running agent=%s devices=%d pid=%d", self.config.agent, len(self.config.device), os.getpid()
@@ -255,6 +257,8 @@ class Agent:
         )
 
     async def _status(self, _fields: dict[str, Any]) -> dict[str, Any]:
+        if not self._ready:
+            raise ControlError("the agent is starting", "ask again in a moment")
         stats = await self._thread.run(self._outbox.stats)
         uplink = self._uplink
         section = self._clock.section()

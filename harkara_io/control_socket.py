@@ -15,6 +15,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import json
+import logging
 import os
 import socket
 import stat
@@ -24,6 +25,8 @@ from types import TracebackType
 from typing import Any, Final, Self
 
 from harkara_io.errors import HarkaraError, nearest_hint
+
+log = logging.getLogger("harkara.control")
 
 Json = dict[str, Any]
 Handler = Callable[[Json], Awaitable[Json]]
@@ -184,6 +187,11 @@ class ControlServer:
             await _send(writer, {"ok": False, "error": exc.error, "hint": exc.hint})
         except HarkaraError as exc:
             await _send(writer, {"ok": False, "error": str(exc)})
+        except (ConnectionError, TimeoutError):
+            raise
+        except Exception:
+            log.exception("control command failed command=%s", name)
+            await _send(writer, {"ok": False, "error": f"`{name}` failed inside", "hint": "see the log of the process"})
 
 
 def call(path: Path, command: str, *, timeout_s: float = 10.0, **fields: object) -> Json:

@@ -1,12 +1,12 @@
-"""Wait for a file descriptor on the loop: no thread per device, so a hundred silent ports cost nothing."""
+"""Wait for file descriptors on the loop: no thread per device, so a hundred silent ports cost nothing."""
 
 from __future__ import annotations
 
 import asyncio
 
 
-async def readable(fd: int, timeout_s: float | None = None) -> bool:
-    """Wait until ``fd`` can be read, has ended or has failed.
+async def readable(*fds: int, timeout_s: float | None = None) -> bool:
+    """Wait until one of ``fds`` can be read, has ended or has failed.
 
     Returns:
         False when ``timeout_s`` passed first. The watch is gone on return, also when cancelled.
@@ -18,12 +18,14 @@ async def readable(fd: int, timeout_s: float | None = None) -> bool:
         if not future.done():
             future.set_result(None)
 
-    loop.add_reader(fd, ready)
+    for fd in fds:
+        loop.add_reader(fd, ready)
     try:
         async with asyncio.timeout(timeout_s):
             await future
     except TimeoutError:
         return False
     finally:
-        loop.remove_reader(fd)
+        for fd in fds:
+            loop.remove_reader(fd)
     return True

@@ -195,5 +195,7 @@ def _declared(wanted: Wanted, value: object) -> Number:
 
 
 def _is_header(cells: Sequence[str]) -> bool:
-    """Distinct words, none of them a number."""
-    return all(cells) and len(set(cells)) == len(cells) and all(_value(cell) is None for cell in cells)
+    """Two or more distinct words, none of them a number; one alone may be any message."""
+    return (
+        len(cells) > 1 and all(cells) and len(set(cells)) == len(cells) and all(_value(cell) is None for cell in cells)
+    )

@@ -100,7 +100,7 @@ class ByteSource(Protocol):
         ...
 
     async def read(self, timeout_s: float | None) -> bytes | None:
-        """The next bytes, at least one; None when ``timeout_s`` passed without any.
+        """The next bytes, seldom none (a false alarm); None when ``timeout_s`` passed without any.
 
         Raises:
             LinkDown: The stream ended or broke.

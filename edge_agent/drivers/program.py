@@ -33,6 +33,7 @@ class Program:
         self.command = list(command)
         self._process: subprocess.Popen[bytes] | None = None
         self._last_words = b""
+        self._life = -1
 
     async def open(self) -> None:
         """Start it.
@@ -53,6 +54,7 @@ class Program:
             )
         except OSError as exc:
             raise LinkDown(f"{self.command[0]} cannot be started: {exc.strerror}") from exc
+        self._life = os.pidfd_open(self._process.pid)
         for stream in (self._process.stdout, self._process.stderr):
             assert stream is not None, "both are pipes"
             os.set_blocking(stream.fileno(), False)
@@ -60,7 +62,7 @@ class Program:
         asyncio.get_running_loop().add_reader(self._process.stderr.fileno(), self._hear_stderr)
 
     async def read(self, timeout_s: float | None) -> bytes | None:
-        """The next bytes, at least one; None when ``timeout_s`` passed without any.
+        """The next bytes, seldom none; None when ``timeout_s`` passed without any.
 
         Raises:
             LinkDown: It closed its output; says how it ended.
@@ -68,12 +70,15 @@ class Program:
         process = self._process
         assert process is not None, "read follows open"
         assert process.stdout is not None, "a pipe"
-        if not await readable(process.stdout.fileno(), timeout_s):
+        # Its end is watched beside its output: a child it left behind may hold the pipe open for ever.
+        if not await readable(process.stdout.fileno(), self._life, timeout_s=timeout_s):
             return None
         try:
             data = os.read(process.stdout.fileno(), READ_BYTES_MAX)
         except BlockingIOError:
-            return None
+            data = b""
+            if process.poll() is None:
+                return b""
         if data:
             return data
         status = await self._ended()
@@ -89,24 +94,31 @@ class Program:
         asyncio.get_running_loop().remove_reader(process.stderr.fileno())
         try:
             _signal_group(process.pid, signal.SIGTERM)
-            await _collected(process, TERMINATE_S_MAX)
+            await self._collected(process, TERMINATE_S_MAX)
         finally:
             # Children of a program that already ended are still in its group.
             _signal_group(process.pid, signal.SIGKILL)
             process.wait()
             process.stdout.close()
             process.stderr.close()
+            os.close(self._life)
 
     async def _ended(self) -> str:
         process = self._process
         assert process is not None
-        if not await _collected(process, TERMINATE_S_MAX):
+        if not await self._collected(process, TERMINATE_S_MAX):
             return "closed its output"
         self._hear_stderr()
         words = self._last_words.decode("utf-8", "replace").strip().rsplit("\n", 1)[-1].strip()
         code = process.returncode
         how = f"ended with status {code}" if code >= 0 else f"was ended by {signal.Signals(-code).name}"
         return f"{how}: {words}" if words else how
+
+    async def _collected(self, process: subprocess.Popen[bytes], timeout_s: float) -> bool:
+        """Wait for its end without a thread; False when it lives on."""
+        if process.poll() is None:
+            await readable(self._life, timeout_s=timeout_s)
+        return process.poll() is not None
 
     def _hear_stderr(self) -> None:
         process = self._process
@@ -119,21 +131,6 @@ class Program:
         if not data:
             asyncio.get_running_loop().remove_reader(process.stderr.fileno())
         self._last_words = (self._last_words + data)[-STDERR_BYTES_MAX:]
-
-
-async def _collected(process: subprocess.Popen[bytes], timeout_s: float) -> bool:
-    """Wait for a child's end without a thread; False when it lives on."""
-    if process.poll() is not None:
-        return True
-    try:
-        watch = os.pidfd_open(process.pid)
-    except OSError:
-        return process.poll() is not None
-    try:
-        await readable(watch, timeout_s)
-    finally:
-        os.close(watch)
-    return process.poll() is not None
 
 
 def _signal_group(pid: int, number: int) -> None:

@@ -49,19 +49,19 @@ class SerialPort:
             raise LinkDown(f"{self.path} does not open: is the adapter hung?") from None
 
     async def read(self, timeout_s: float | None) -> bytes | None:
-        """The next bytes, at least one; None when ``timeout_s`` passed without any.
+        """The next bytes, seldom none; None when ``timeout_s`` passed without any.
 
         Raises:
             LinkDown: The port is gone.
         """
         assert self._port is not None, "read follows open"
         fd = int(self._port.fileno())
-        if not await readable(fd, timeout_s):
+        if not await readable(fd, timeout_s=timeout_s):
             return None
         try:
             data = os.read(fd, READ_BYTES_MAX)
         except BlockingIOError:
-            return None
+            return b""
         except OSError as exc:
             raise LinkDown(f"{self.path} is gone ({exc.strerror})") from exc
         if not data:

@@ -54,7 +54,7 @@ class TcpStream:
         link.setsockopt(socket.IPPROTO_TCP, socket.TCP_KEEPCNT, 3)
 
     async def read(self, timeout_s: float | None) -> bytes | None:
-        """The next bytes, at least one; None when ``timeout_s`` passed without any.
+        """The next bytes, seldom none; None when ``timeout_s`` passed without any.
 
         Raises:
             LinkDown: The peer closed or vanished.

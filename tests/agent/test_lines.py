@@ -116,6 +116,7 @@ def test_csv_with_columns_header_lines_and_separators() -> None:
 def test_csv_of_the_wrong_width_or_before_its_header_is_rejected_and_comments_are_skipped() -> None:
     assert "3 fields" in rejected(LineParser(columns=("a", "b")), "1,2,3")
     assert "header" in rejected(LineParser(), "1,2,3")
+    assert "header" in rejected(LineParser(), "booting"), "one word is a message, no header"
     assert LineParser().parse(b"# logger v1", 0) is None
 
 

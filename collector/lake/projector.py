@@ -15,7 +15,6 @@ from typing import Final
 
 import duckdb
 import numpy as np
-from device_profiles.wire.bulk import Batch
 
 from collector.lake.accounting import Accounts
 from collector.lake.columns import Rows, rows_of
@@ -30,6 +29,8 @@ from collector.lake.notes import CommitNote
 from collector.lake.ports import JournalEntry, JournalSource, PoisonSink, StoreKey
 from collector.lake.progress import ProjectorOptions, ProjectorStats
 from collector.lake.schema import BLOCK, READING, SERIES
+from device_profiles.wire.bulk import Batch
+from harkara_io.log_errors import LogError
 
 _log: Final = logging.getLogger(__name__)
 
@@ -121,7 +122,7 @@ class Projector:
                     pause_s = 0.0
                 if not busy:
                     self._rest(stop, self._pause_s())
-            except (OSError, duckdb.Error) as exc:
+            except (OSError, duckdb.Error, LogError) as exc:
                 if not pause_s:
                     _log.exception("the lake cannot be written; the journal keeps everything until it can")
                 pause_s = min(max(1.0, 2 * pause_s), 60.0)

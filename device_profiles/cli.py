@@ -1,4 +1,5 @@
 """``harkara profile``: look at, check, try and write device profiles."""
+# ruff: noqa: PLC0415 - each action loads only what it needs: pydantic costs more than a decode
 
 from __future__ import annotations
 

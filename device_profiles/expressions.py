@@ -1,9 +1,9 @@
 """A small total expression language: arithmetic over named values, without loops, assignments or I/O.
 
-Grammar, loosest first: ``or``, ``and``, ``not``, comparisons, ``|``, ``&``, ``<< >>``, ``+ -``, ``* / // %``, unary minus, ``^`` (power).
-Functions are those of `FUNCTIONS` and ``if(condition, then, else)``. Names are fields or channels, and ``param.name`` for a
-deployment parameter. Integers stay integers except under ``/`` and functions. An expression that has no result
-(division by zero, a missing input, a domain error) gives None; it never raises.
+Grammar, loosest first: ``or``, ``and``, ``not``, comparisons, ``|``, ``&``, ``<< >>``, ``+ -``, ``* / // %``,
+unary minus, ``^`` (power). Functions are those of `FUNCTIONS` and ``if(condition, then, else)``. Names are
+fields or channels, and ``param.name`` for a parameter. Integers stay integers except under ``/`` and functions. An
+expression that has no result (division by zero, a missing input, a domain error) gives None; it never raises.
 """
 
 from __future__ import annotations
@@ -150,8 +150,8 @@ def parse(text: str) -> Expression:
     """
     parser = _Parser(text)
     node = parser.level(0, 0)
-    if parser.token is not None:
-        raise ExpressionError(f"unexpected {parser.token!r} in {text!r}")
+    if parser.word is not None:
+        raise ExpressionError(f"unexpected {parser.word!r} in {text!r}")
     return Expression(text, node, tuple(dict.fromkeys(parser.names)))
 
 
@@ -177,7 +177,7 @@ class _Parser:
         self.names: list[str] = []
 
     @property
-    def token(self) -> str | None:
+    def word(self) -> str | None:
         return self.tokens[self.position][1] if self.position < len(self.tokens) else None
 
     def take(self, expected: str | None = None) -> tuple[str, str]:
@@ -199,22 +199,22 @@ class _Parser:
             return self.unary(depth)
         operators = _LEVELS[level]
         if operators == ("not",):
-            if self.token == "not":
+            if self.word == "not":
                 self.take()
                 return ("not", self.level(level, depth + 1))
             return self.level(level + 1, depth)
         node = self.level(level + 1, depth)
-        while self.token in operators and self.tokens[self.position][0] != "text":
+        while self.word in operators and self.tokens[self.position][0] != "text":
             _, symbol = self.take()
             node = (symbol, node, self.level(level + 1, depth))
         return node
 
     def unary(self, depth: int) -> Node:
-        if self.token == "-":
+        if self.word == "-":
             self.take()
             return ("neg", self.unary(depth + 1) if depth < MAX_DEPTH else self.fail_depth())
         base = self.atom(depth)
-        if self.token == "^":
+        if self.word == "^":
             self.take()
             return ("^", base, self.unary(depth + 1) if depth < MAX_DEPTH else self.fail_depth())
         return base
@@ -234,7 +234,7 @@ class _Parser:
             return node
         if kind != "name" or word in {"and", "or", "not"}:
             raise ExpressionError(f"unexpected {word!r} in {self.text!r}")
-        if self.token == "(":
+        if self.word == "(":
             return self.call(word, depth)
         self.names.append(word)
         return ("name", word)
@@ -242,7 +242,7 @@ class _Parser:
     def call(self, word: str, depth: int) -> Node:
         self.take("(")
         arguments = [self.level(0, depth + 1)]
-        while self.token == ",":
+        while self.word == ",":
             self.take()
             arguments.append(self.level(0, depth + 1))
         self.take(")")
@@ -254,7 +254,7 @@ class _Parser:
         return ("call", word, *arguments)
 
 
-def _compile(node: Node, resolve: Callable[[str], Getter]) -> Getter:
+def _compile(node: Node, resolve: Callable[[str], Getter]) -> Getter:  # noqa: PLR0911 - one return a kind of node
     kind = node[0]
     if kind == "const":
         value = node[1]

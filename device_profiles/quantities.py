@@ -1,8 +1,9 @@
-"""The words for what is measured: unit, CF name, labels, plausible limits and privacy class, so that profiles stay short.
+"""The words for what is measured: unit, CF name, labels, limits and privacy class, so that profiles stay short.
 
 Limits are what can happen outdoors anywhere on land (WMO-No. 8 plausible values where it has them), not what a sensor can
 measure. Air pressure depends on elevation: `pressure_limits` gives it, a fixed band would call the Himalaya an error.
 """
+# ruff: noqa: E501 - one row a quantity
 
 from __future__ import annotations
 

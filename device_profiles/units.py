@@ -80,7 +80,7 @@ _ROWS: Final[tuple[tuple[str, str, float, float, str, str, str], ...]] = (
     ("[in_i'Hg]", "pressure", 3386.388640341, 0, "inHg", "F79", "IN_HG"),
     ("m[H2O]", "pressure", 9806.65, 0, "mH₂O", "", "M_H2O"),
     ("deg", "angle", 0.017453292519943295, 0, "°", "DD", "DEG"),
-    ("'", "angle", 0.0002908882086657216, 0, "′", "D61", "ARCMIN"),
+    ("'", "angle", 0.0002908882086657216, 0, "arcmin", "D61", "ARCMIN"),
     ("rad", "angle", 1, 0, "rad", "C81", "RAD"),
     ("deg/s", "angular speed", 0.017453292519943295, 0, "°/s", "E96", "DEG-PER-SEC"),
     ("rad/s", "angular speed", 1, 0, "rad/s", "2A", "RAD-PER-SEC"),

@@ -73,7 +73,7 @@ class ChannelPlan:
         own = (self.table.get("label") or {}).get(language)
         return str(own or getattr(self.quantity, language, "") or self.name.replace("_", " "))
 
-    def value(self, mantissa: int | float, exponent: int | None, unit: str, environment: Environment) -> float | str:
+    def value(self, mantissa: float, exponent: int | None, unit: str, environment: Environment) -> float | str:
         """The value of a number from the wire, or the reason there is none."""
         x: float | None
         if self.residual is not None and unit == self.wire_unit:
@@ -154,7 +154,7 @@ def apply(plans: Mapping[str, ChannelPlan], row: Row, parameters: Mapping[str, f
         parameters: Deployment parameters valid at the row's time, by bare name.
     """
     environment: dict[str, Any] = {f"param.{name}": value for name, value in parameters.items()}
-    marks = {mark.index: mark for mark in row.marks}
+    marks = {mark.column: mark for mark in row.marks}
     columns = {channel: index for index, channel in enumerate(row.channels)}
     readings: dict[str, Reading] = {}
     for name, plan in plans.items():

@@ -1,4 +1,4 @@
-"""A profile's TOML, compiled once into the plans the engine runs. Needs no pydantic: a Pi compiles what it uses at start."""
+"""A profile's TOML, compiled once into the plans the engine runs. Needs no pydantic."""
 
 from __future__ import annotations
 
@@ -125,7 +125,7 @@ class _FrameCompiler:
     def __init__(self, document: Table, channels: Mapping[str, ChannelPlan]) -> None:
         self.document = document
         self.channels = channels
-        self.requests = {str(item["name"]): item for item in document.get("requests") or []}
+        self.requests: dict[str, Table] = {str(item["name"]): item for item in document.get("requests") or []}
 
     def frame(self, table: Table) -> FramePlan:
         """Compile one kind of frame; errors name it."""

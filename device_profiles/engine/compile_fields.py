@@ -285,7 +285,7 @@ def _condition(function: Callable[[Any], Any]) -> Callable[[Any, list[Any]], obj
 
 
 def _scale(table: Field, *, is_float: bool) -> tuple[int, int, int, Residual | None]:
-    """Multiplier, added integer and decimal exponent of the wire number, and the scale that is left for the transform."""
+    """Multiplier, added integer and exponent of the wire number, and the scale left for the transform."""
     add = int(table.get("add") or 0)
     scale = as_decimal(table.get("scale", 1), f"scale of {table['name']}")
     offset = as_decimal(table.get("offset", 0), f"offset of {table['name']}")

@@ -160,7 +160,11 @@ class Emitter:
         row.add(output.channel, unit, mantissa if keep else None, exponent, verdict)
 
 
-def _scaled(state: State, output: Output, value: Any) -> tuple[Mantissa, int | None]:  # noqa: ANN401
+def _scaled(  # noqa: PLR0911 - each way to have no number leaves at once
+    state: State,
+    output: Output,
+    value: Any,  # noqa: ANN401
+) -> tuple[Mantissa, int | None]:
     exponent: int | None = output.exponent
     mantissa: Mantissa = value if value.__class__ in (int, float) else None
     if output.slot in state.exact:

@@ -22,7 +22,6 @@ from typing import Final, NamedTuple
 from device_profiles import checksums
 from device_profiles.rejects import FrameRejected, RejectReason, reject
 
-
 _HEX_MESSAGES: Final = re.compile(rb"(?:^|(?<=\n))(?::[^\n]*(?:\n|\Z))+")
 
 
@@ -133,7 +132,7 @@ def ubx(data: bytes) -> Payload | FrameRejected:
 
 
 def sdi12(data: bytes) -> Payload | FrameRejected:
-    """An answer to D: address, values, perhaps a CRC. The CRC is recognised by its three letters of 0x40 to 0x7F."""
+    """An answer to D: address, values, perhaps a CRC, which is told by its three letters of 0x40 to 0x7F."""
     line = data.rstrip(b"\r\n")
     if not line or not chr(line[0]).isalnum():
         return reject(RejectReason.SHAPE, "no SDI-12 address", data)
@@ -169,7 +168,7 @@ def meter_ddi(data: bytes) -> Payload | FrameRejected:
 
 def shdlc(data: bytes) -> Payload | FrameRejected:
     """A Sensirion SHDLC answer; payload is its data, id its command."""
-    if len(data) < 8 or data[0] != 0x7E or data[-1] != 0x7E:
+    if len(data) < 7 or data[0] != 0x7E or data[-1] != 0x7E:
         return reject(RejectReason.SHAPE, "no SHDLC frame between 7E and 7E", data)
     content = unstuff(data[1:-1])
     if content is None or len(content) < 5:
@@ -186,7 +185,10 @@ def shdlc(data: bytes) -> Payload | FrameRejected:
 
 
 def unstuff(data: bytes) -> bytes | None:
-    """Undo SHDLC byte stuffing in one pass; None when an escape is not one. (Replacing pair by pair would undo 7D5D31 twice.)"""
+    """Undo SHDLC byte stuffing; None when an escape is not one.
+
+    One pass: replacing pair by pair would undo ``7D5D31`` twice.
+    """
     out = bytearray()
     escaped = False
     for byte in data:
@@ -221,7 +223,7 @@ def umb(data: bytes) -> Payload | FrameRejected:
 
 
 def ve_direct(data: bytes) -> Payload | FrameRejected:
-    """A VE.Direct text block; hexadecimal messages (``:`` to newline) inside it are left out first."""
+    """A VE.Direct text block; hexadecimal messages (``:`` to newline) in it are left out first."""
     block = without_hex_messages(data)
     at = block.rfind(b"Checksum\t")
     if at < 0 or len(block) < at + 10:
@@ -264,10 +266,11 @@ def sensirion_words(data: bytes) -> Payload | FrameRejected:
     words = bytearray()
     for at in range(0, len(data), 3):
         word = data[at : at + 2]
-        if checksums.crc8_sensirion(word) != data[at + 2]:
+        computed = checksums.crc8_sensirion(word)
+        if computed != data[at + 2]:
             return reject(
                 RejectReason.CHECKSUM,
-                f"crc8-sensirion of word {at // 3} is {data[at + 2]:02x}, computed {checksums.crc8_sensirion(word):02x}",
+                f"crc8-sensirion of word {at // 3} is {data[at + 2]:02x}, computed {computed:02x}",
                 data,
             )
         words += word

@@ -38,6 +38,7 @@ class Run(Operation):
         self.places = places
 
     def run(self, state: State) -> FrameRejected | None:
+        """Do the step."""
         position = state.position
         end = position + self.size
         if end > state.end:
@@ -64,6 +65,7 @@ class Read(Operation):
         self.reader = reader
 
     def run(self, state: State) -> FrameRejected | None:
+        """Do the step."""
         position = state.position
         size = self.size if self.size >= 0 else max(state.end - position, 0)
         if position + size > state.end:
@@ -89,6 +91,7 @@ class Seek(Operation):
         self.relative = relative
 
     def run(self, state: State) -> FrameRejected | None:
+        """Do the step."""
         state.position = (state.position if self.relative else state.base) + self.offset
         return state.truncated(self.offset) if state.position > state.end else None
 
@@ -99,6 +102,7 @@ class SkipRest(Operation):
     __slots__ = ()
 
     def run(self, state: State) -> FrameRejected | None:
+        """Do the step."""
         state.position = state.end
         return None
 
@@ -117,6 +121,7 @@ class Bits(Operation):
         self.sign = 1 << (width - 1) if signed else 0
 
     def run(self, state: State) -> FrameRejected | None:
+        """Do the step."""
         word = state.slots[self.source]
         state.reads += 1
         if word.__class__ is not int:
@@ -142,6 +147,7 @@ class Compute(Operation):
         self.expression = expression
 
     def run(self, state: State) -> FrameRejected | None:
+        """Do the step."""
         state.reads += 1
         value = self.expression(state.slots)
         if value is True or value is False:
@@ -168,6 +174,7 @@ class Equals(Operation):
         self.wanted = wanted
 
     def run(self, state: State) -> FrameRejected | None:
+        """Do the step."""
         value = state.slots[self.slot]
         if value in self.wanted:
             return None
@@ -188,6 +195,7 @@ class Time(Operation):
         self.skip = skip
 
     def run(self, state: State) -> FrameRejected | None:
+        """Do the step."""
         value = state.slots[self.slot]
         if value.__class__ not in (int, float) or value in self.skip or value != value or abs(value) > 2**62:  # noqa: PLR0124 - NaN
             return None

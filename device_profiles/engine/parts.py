@@ -84,9 +84,8 @@ class Part:
 
     def _repeated(self, state: State) -> FrameRejected | None:
         count: Any = self.repeat if isinstance(self.repeat, int) else self.repeat(state.slots) if self.repeat else 0
-        if count.__class__ not in (int, float, bool) or count > self.most:
-            if count != REST:
-                return reject(RejectReason.SHAPE, f"{count} repetitions, at most {self.most} are possible", state.data)
+        if (count.__class__ not in (int, float, bool) or count > self.most) and count != REST:
+            return reject(RejectReason.SHAPE, f"{count} repetitions, at most {self.most} are possible", state.data)
         outer_base = state.base
         index = 0
         while state.position < state.end if count == REST else index < count:
@@ -144,7 +143,7 @@ def _row_age(state: State, age_s: object) -> None:
         state.time_ns -= age_ns
 
 
-def _run_tags(tags: Tags, state: State) -> FrameRejected | None:
+def _run_tags(tags: Tags, state: State) -> FrameRejected | None:  # noqa: C901 - one loop with its ways out
     header = tags.size + tags.length_size
     outer_end, outer_base = state.end, state.base
     rejected: FrameRejected | None = None

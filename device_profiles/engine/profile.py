@@ -1,4 +1,4 @@
-"""A compiled profile: bytes in, rows or a reject out; rows in, readings out. The same object serves the agent and the collector."""
+"""A compiled profile: bytes in, rows or a reject out; rows in, readings out. One object serves agent and collector."""
 
 from __future__ import annotations
 
@@ -68,9 +68,9 @@ class Profile:
 
             return decode_nmea(frame)
         payload = self.unwrap(frame)
-        if payload.__class__ is not Payload:
-            return payload  # type: ignore[return-value]
-        return self.decode_payload(payload, port=port, request=request, spans=spans)  # type: ignore[arg-type]
+        if isinstance(payload, FrameRejected):
+            return payload
+        return self.decode_payload(payload, port=port, request=request, spans=spans)
 
     def decode_payload(
         self, payload: Payload, *, port: int | None = None, request: str | None = None, spans: list[Span] | None = None

@@ -14,12 +14,12 @@ class Mark(NamedTuple):
     """Why one number of a row is missing or doubtful.
 
     Attributes:
-        index: Column in the row.
+        column: Index in the row.
         flag: MISSING and FAIL carry no number; SUSPECT does.
         reason: Word of `quality.REASONS`.
     """
 
-    index: int
+    column: int
     flag: Flag
     reason: str
 

@@ -48,8 +48,25 @@ class State:
     """
 
     __slots__ = (
-        "age_ns", "bad", "base", "data", "end", "exact", "note", "offsets", "pairs", "position", "reads", "row", "rows", "slots", "spans", "time_ns", "tokens", "units",
-    )  # fmt: skip
+        "age_ns",
+        "bad",
+        "base",
+        "data",
+        "end",
+        "exact",
+        "note",
+        "offsets",
+        "pairs",
+        "position",
+        "reads",
+        "row",
+        "rows",
+        "slots",
+        "spans",
+        "time_ns",
+        "tokens",
+        "units",
+    )
 
     def __init__(self, data: bytes, start: int, end: int, slots: list[Any]) -> None:
         self.data = data

@@ -10,6 +10,7 @@ from bisect import bisect_right
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from decimal import Decimal
+from itertools import pairwise
 from operator import itemgetter
 from typing import Any, Final
 
@@ -75,7 +76,7 @@ def _compile(table: dict[str, Any]) -> StepPlan:
             kind, parameter=body["parameter"], cases={key: compile_steps(steps) for key, steps in body["cases"].items()}
         )
     xs = tuple(float(point[0]) for point in body)
-    if any(a >= b for a, b in zip(xs, xs[1:], strict=False)):
+    if any(a >= b for a, b in pairwise(xs)):
         raise profile_error("the x of a table must rise")
     return StepPlan(kind, xs=xs, ys=tuple(float(point[1]) for point in body))
 
@@ -128,7 +129,7 @@ def run_steps(steps: tuple[StepPlan, ...], x: float, environment: Environment) -
     return value
 
 
-def _run(step: StepPlan, x: float, environment: Environment) -> float | str:
+def _run(step: StepPlan, x: float, environment: Environment) -> float | str:  # noqa: PLR0911 - one return a kind
     if step.kind == "choose":
         chosen = environment.get(f"param.{step.parameter}")
         if chosen is None or step.cases is None or chosen not in step.cases:

@@ -122,6 +122,7 @@ class TextRead(Operation):
         self.texts = texts or {}
 
     def run(self, state: State) -> FrameRejected | None:
+        """Do the step."""
         state.reads += 1
         found = self._find(state)
         if isinstance(found, FrameRejected):

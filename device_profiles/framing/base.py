@@ -43,7 +43,7 @@ class ScanFramer:
 
         Args:
             starts: What frames begin with; an empty tuple where nothing marks it.
-            length_of: Length of the frame at an offset of a buffer; 0 when more bytes are needed, -1 when none starts there.
+            length_of: Length of the frame at an offset of a buffer; 0: more bytes are needed, -1: none starts there.
             verify: Checks a candidate.
             max_bytes: A longer frame is none. [bytes]
         """
@@ -112,7 +112,7 @@ class ScanFramer:
         return False
 
     def _next_start(self, at: int, *, ended: bool) -> int:
-        """Where the next frame may start: ``at``, a later offset up to which all is noise, or -1 to wait for more bytes."""
+        """Where the next frame may start: ``at``, a later offset (all before is noise), or -1 to wait for bytes."""
         if not self.starts:
             return at
         found = [self._held.find(start, at) for start in self.starts]

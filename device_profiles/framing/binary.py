@@ -77,7 +77,7 @@ def modbus_tcp(verify: Verify) -> ScanFramer:
 
 
 def modbus_rtu(verify: Verify) -> ScanFramer:
-    """Modbus RTU replies to reads, and exceptions. Frames are told by length and CRC, not by silence, which a USB adapter blurs."""
+    """Modbus RTU replies to reads, and exceptions, told by length and CRC: a USB adapter blurs the silence between."""
 
     def length_of(held: Buffer, at: int) -> int:
         if len(held) - at < 3:

@@ -1,1 +1,1 @@
-"""The profile language: its schema, its checks and errors that say how to mend a file. Not imported where readings are decoded."""
+"""The profile language: schema, checks, errors that say how to mend a file. Not needed to decode."""

@@ -1,7 +1,9 @@
 """Channels: what a device measures; transforms from the number on the wire to the value; deployment parameters."""
+# ruff: noqa: E501 - a key's description is one text, shown by editors
 
 from __future__ import annotations
 
+from decimal import Decimal
 from typing import ClassVar, Literal
 
 from pydantic import Field
@@ -12,7 +14,7 @@ Coefficient = Exact | str
 
 
 class Loop(Table):
-    """A 4–20 mA loop: input in mA; outside 3.6–21 mA (NAMUR NE 43) the reading is missing."""
+    """A 4-20 mA loop: input in mA; outside 3.6 to 21 mA (NAMUR NE 43) the reading is missing."""
 
     EXAMPLE: ClassVar[str] = 'transform = [{ loop = { low = 0, high = "param.full_scale" } }]'
     low: Coefficient
@@ -50,7 +52,7 @@ class Counter(Table):
     EXAMPLE: ClassVar[str] = "counter = { modulus = 65536, step = 0.2 }"
     modulus: int | None = Field(None, ge=2, description="Rolls over at this many counts.")
     step: Coefficient = Field(
-        default=1,
+        default=Decimal(1),
         validate_default=False,
         description="Quantity of one count in the channel's unit (bucket tip, pulse). A text names a parameter.",
     )

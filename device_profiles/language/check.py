@@ -42,7 +42,7 @@ def check(data: bytes, *, path: str, profile_id: str) -> list[Problem]:
     problems = [replace(problem, path=path) for problem in schema_problems(document, lines)]
     if problems:
         return problems
-    variants: list[str | None] = [str(item["name"]) for item in document.get("variants") or []] or [None]  # type: ignore[list-item]
+    variants: list[str | None] = [str(item["name"]) for item in document.get("variants") or []] or [None]
     for variant in variants:
         try:
             compile_profile(document, profile_id=profile_id, digest=catalogue.digest(data), variant=variant)
@@ -94,7 +94,7 @@ def _problem(error: dict[str, Any], document: dict[str, Any], lines: Lines) -> P
 def _real_path(location: tuple[str | int, ...], document: Any) -> tuple[str | int, ...]:  # noqa: ANN401
     """The part of pydantic's location that is in the document: the names of union members are not."""
     path: list[str | int] = []
-    value = document
+    value: Any = document
     for item in location:
         if (isinstance(value, dict) and item in value) or (
             isinstance(value, list) and isinstance(item, int) and item < len(value)

@@ -1,4 +1,5 @@
 """Fields: one value read from a frame."""
+# ruff: noqa: E501 - a key's description is one text, shown by editors
 
 from __future__ import annotations
 

@@ -1,4 +1,5 @@
 """Frames: which bytes they are, and their parts: plain, conditional, repeated, or chosen by a tag."""
+# ruff: noqa: E501 - a key's description is one text, shown by editors
 
 from __future__ import annotations
 
@@ -101,7 +102,7 @@ class FrameTable(Table):
     name: str = Field(pattern=NAME)
     request: str | None = Field(None, description="The request it answers.")
     variants: list[str] | None = Field(None, description="Only in these variants.")
-    when: When = Field(default_factory=When)  # type: ignore[arg-type]
+    when: When = Field(default_factory=When)
     text: Text | None = None
     mavlink: str | None = Field(
         None, description="MAVLink message name; fields then name the message's own fields in `key`."

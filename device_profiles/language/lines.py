@@ -56,7 +56,6 @@ class Lines:
                 depth = _depth(key[2])
                 if depth > 0:
                     array, index = path, 0
-        return
 
     def _inline_keys(self, path: Path, body: str, number: int) -> None:
         for key in re.findall(r"[{,]\s*([A-Za-z0-9_]+)\s*=", body):

@@ -42,7 +42,7 @@ def _findings(document: Document) -> Iterator[_Finding]:
     yield from _proof(document)
 
 
-def _channel(name: str, table: dict[str, Any]) -> Iterator[_Finding]:
+def _channel(name: str, table: dict[str, Any]) -> Iterator[_Finding]:  # noqa: C901 - a list of independent findings
     path: Path = ("channels", name)
     word = str(table.get("quantity") or name)
     quantity = QUANTITIES.get(word)
@@ -76,7 +76,8 @@ def _channel(name: str, table: dict[str, Any]) -> Iterator[_Finding]:
         yield (
             path,
             "error",
-            f"channel {name} is {quantity.name} in {UNITS[quantity.unit].dimension}, but its unit {code!r} measures {UNITS[code].dimension}",
+            f"channel {name} is {quantity.name}, which is {UNITS[quantity.unit].dimension}, "
+            f"but its unit {code!r} measures {UNITS[code].dimension}",
             "",
         )
     if (
@@ -179,7 +180,9 @@ def _fields_of(table: dict[str, Any], path: Path, *, unrolled: bool) -> Iterator
             yield (*path, "fields", index), item
     for key in ("parts", "cases"):
         for index, inner in enumerate(table.get(key) or []):
-            outer = {name: table[name] for name in ("repeat", "max", "first") if name in table and name not in inner}
+            outer: dict[str, Any] = {
+                name: table[name] for name in ("repeat", "max", "first") if name in table and name not in inner
+            }
             yield from _fields_of({**outer, **inner}, (*path, key, index), unrolled=unrolled)
 
 

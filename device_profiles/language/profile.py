@@ -1,4 +1,5 @@
 """A whole profile: the schema of a model's file."""
+# ruff: noqa: E501 - a key's description is one text, shown by editors
 
 from __future__ import annotations
 

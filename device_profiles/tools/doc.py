@@ -1,4 +1,5 @@
 """A page per model: wiring, channels, limits, drawing of the frames. Written from the profile alone."""
+# ruff: noqa: E501 - rows of tables stand on one line
 
 from __future__ import annotations
 

@@ -148,12 +148,12 @@ def jsonl(
                 {"frame": index, "reject": str(result.reason), "detail": result.detail, "hex": result.data.hex()}
             )
         ]
-    lines = []
+    lines: list[str] = []
+    values = profile.parameters(parameters)
     for row in result.rows:
-        for reading in profile.apply(row, profile.parameters(parameters)):
-            lines.append(
-                json.dumps({"frame": index, "kind": result.frame, **_times(row), **reading_as_json(profile, reading)})
-            )
+        for reading in profile.apply(row, values):
+            found = {"frame": index, "kind": result.frame, **_times(row), **reading_as_json(profile, reading)}
+            lines += [json.dumps(found)]
     return lines
 
 

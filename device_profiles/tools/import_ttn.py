@@ -1,7 +1,7 @@
-"""Starts a profile from published codec examples (lorawan-devices form): transport, ports, lengths, channels guessed by name, vectors.
+"""Starts a profile from published codec examples (lorawan-devices form): ports, lengths, channels by name, vectors.
 
-The bytes and the expected words become vectors; the layout stays for the writer, from the vendor's document. The codec's
-own program is never read.
+The bytes and the expected words become vectors; the layout stays for the writer, from the vendor's document. The
+codec's own program is never read.
 """
 
 from __future__ import annotations
@@ -84,7 +84,7 @@ def _flat(data: dict[str, Any]) -> Iterator[tuple[str, Any]]:
 
 def _from_yaml(text: str) -> Iterator[Example]:
     """The few shapes example lists take, line by line; a YAML reader would turn the gas ``NO`` into false."""
-    section = text.split("downlink")[0]
+    section = text.split("downlink", maxsplit=1)[0]
     starts = [match.start() for match in re.finditer(r"(?m)^\s*-\s*description:", section)]
     for start, end in zip(starts, [*starts[1:], len(section)], strict=True):
         block = section[start:end]
@@ -135,7 +135,7 @@ def _profile(name: str, examples: list[Example]) -> str:
             "[[frames]]",
             f'name = "port_{port}"',
             f"when = {{ port = {port}, length = {length} }}",
-            f'fields = [{{ name = "_all", type = "hex:rest" }}]',
+            'fields = [{ name = "_all", type = "hex:rest" }]',
         ]
     for example in examples:
         lines += [

@@ -46,7 +46,8 @@ def ask_and_write(output: Path | None, answers: Path | None) -> int:
         output.parent.mkdir(parents=True, exist_ok=True)
         output.write_text(text, encoding="utf-8")
         print(
-            f"written: {output}; next: put the real frame and vectors in, then `harkara profile lint {output}` and `harkara profile test {output}`"
+            f"written: {output}; next: put the real frame and vectors in, "
+            f"then `harkara profile lint {output}` and `harkara profile test {output}`"
         )
     for problem in problems:
         print(problem, file=sys.stderr)
@@ -104,7 +105,9 @@ def _channel_line(channel: Channel) -> str:
 
 
 def _binary_fields(channels: list[Channel], *, registers: bool) -> list[str]:
-    place = (lambda index: f"reg = {index}, ") if registers else (lambda _index: "")
+    def place(index: int) -> str:
+        return f"reg = {index}, " if registers else ""
+
     return [
         f'  {{ name = "{item.name}", {place(index)}type = "i16", scale = {item.scale}, missing = [0x7FFF] }},'
         for index, item in enumerate(channels)

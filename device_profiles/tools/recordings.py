@@ -59,10 +59,8 @@ def results(profile: Profile, data: bytes, *, port: int | None = None) -> Iterat
 
 def frames(profile: Profile, data: bytes) -> Iterator[bytes | FrameRejected]:
     """Frames of a recording as the profile's framer finds them."""
-    if data[:4] in (*_PCAP_MAGIC, *_PCAP_SWAPPED):
-        data = b"".join(tcp_payloads(data, source_port=502))
-    else:
-        data = undump(data)
+    captured = data[:4] in (*_PCAP_MAGIC, *_PCAP_SWAPPED)
+    data = b"".join(tcp_payloads(data, source_port=502)) if captured else undump(data)
     stream = framer(profile)
     for at in range(0, len(data), _CHUNK_BYTES):
         yield from stream.feed(data[at : at + _CHUNK_BYTES])

@@ -70,7 +70,8 @@ def as_text(profile: Profile) -> str:
         limits = " to ".join(f"{item:g}" for item in channel["range"]) if channel["range"] else ""
         resolution = "" if channel["resolution"] is None else f"{channel['resolution']:g}"
         lines.append(
-            f"{name:<28} {channel['unit']:<10} {limits:<20} {resolution:<11} {channel['privacy']:<6} {channel['label']['en']}"
+            f"{name:<28} {channel['unit']:<10} {limits:<20} {resolution:<11} {channel['privacy']:<6} "
+            f"{channel['label']['en']}"
         )
     return "\n".join([*lines, "", f"{len(data['frames'])} frames, {data['tests']} vectors"])
 

@@ -132,7 +132,8 @@ def _differences(profile: Profile, readings: Mapping[str, Reading], expected: Ma
 def _flag_differences(profile: Profile, reading: Reading, wanted: Mapping[str, Any]) -> Iterator[str]:
     flag = Flag(int(wanted.get("flag", Flag.MISSING)))
     if reading.flag is not flag or (wanted.get("reason") and reading.reason != wanted["reason"]):
-        yield f"{reading.channel} is flagged {int(reading.flag)} {reading.reason!r}, expected {int(flag)} {wanted.get('reason', '')!r}"
+        expected = f"{int(flag)} {wanted.get('reason', '')!r}"
+        yield f"{reading.channel} is flagged {int(reading.flag)} {reading.reason!r}, expected {expected}"
     value = wanted.get("value")
     if value is None:
         if flag in (Flag.MISSING, Flag.FAIL) and reading.value is not None:

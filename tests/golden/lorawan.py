@@ -1,8 +1,8 @@
 """Decodes published LoRaWAN uplinks and compares every value: ``python -m tests.golden.lorawan FILE --json``.
 
-A line of FILE is ``{"codec", "what", "port", "hex", "expect": {"data": {…}} or {"errors": […]}}``. Which profile decodes a
-codec's examples, and which of our channels a vendor's word means, stands in ``lorawan_fields*.toml`` beside this file. Numbers are
-equal when they differ by at most half of the channel's resolution, after conversion to the channel's unit.
+A line of FILE is ``{"codec", "what", "port", "hex", "expect": {"data": {…}} or {"errors": […]}}``. Which profile
+decodes a codec's examples, and which channel a vendor's word means, stands in ``lorawan_fields*.toml`` beside this
+file. Numbers are equal when they differ by at most half of the channel's resolution, after conversion to its unit.
 """
 
 from __future__ import annotations
@@ -188,7 +188,7 @@ def _time_problem(result: Decoded, table: Mapping[str, Any], leaf: Leaf) -> str:
     )
 
 
-def _problem(golden: Golden, profile: Profile, table: Mapping[str, Any], leaf: Leaf, reading: Reading | None) -> str:
+def _problem(golden: Golden, profile: Profile, table: Mapping[str, Any], leaf: Leaf, reading: Reading | None) -> str:  # noqa: PLR0911
     """What differs; empty when equal."""
     value = leaf.value
     if reading is None:

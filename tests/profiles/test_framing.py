@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable
 
 import pytest
@@ -12,7 +13,7 @@ from device_profiles.checksums import crc16_mcrf4xx, crc16_modbus, fletcher8
 from device_profiles.engine.envelopes import ENVELOPES
 from device_profiles.framing import binary, delimited
 from device_profiles.framing.base import Framer
-from device_profiles.rejects import FrameRejected
+from device_profiles.rejects import FrameRejected, RejectReason
 
 SDS = bytes.fromhex("AAC0D4043A0AA1601DAB")
 PMS = bytes.fromhex("424D001C00000008000800000008000800D20046002D001E00000000970002C5")
@@ -29,11 +30,19 @@ GILL = b"\x02Q,229,002.74,M,00,\x0316"
 
 
 def _sds(frame: bytes) -> FrameRejected | None:
-    return None if sum(frame[2:8]) & 0xFF == frame[8] and frame[9] == 0xAB else FrameRejected("checksum", "", frame)  # type: ignore[arg-type]
+    return (
+        None
+        if sum(frame[2:8]) & 0xFF == frame[8] and frame[9] == 0xAB
+        else FrameRejected(RejectReason.CHECKSUM, "", frame)
+    )
 
 
 def _pms(frame: bytes) -> FrameRejected | None:
-    return None if sum(frame[:-2]) == int.from_bytes(frame[-2:], "big") else FrameRejected("checksum", "", frame)  # type: ignore[arg-type]
+    return (
+        None
+        if sum(frame[:-2]) == int.from_bytes(frame[-2:], "big")
+        else FrameRejected(RejectReason.CHECKSUM, "", frame)
+    )
 
 
 CASES: dict[str, tuple[Callable[[], Framer], bytes]] = {
@@ -47,9 +56,9 @@ CASES: dict[str, tuple[Callable[[], Framer], bytes]] = {
     "delimiter": (lambda: delimited.DelimiterFramer(b"\r\n"), b"0+1.2-3\r\n"),
     "stx-etx": (lambda: delimited.stx_etx(b"\x02", b"\x03", None, 64, 2), GILL),
     "mavlink": (
-        lambda: binary.mavlink(lambda frame: None if frame == MAV else FrameRejected("checksum", "", frame)),
+        lambda: binary.mavlink(lambda frame: None if frame == MAV else FrameRejected(RejectReason.CHECKSUM, "", frame)),
         MAV,
-    ),  # type: ignore[arg-type]
+    ),
 }
 
 
@@ -62,7 +71,7 @@ def _run(framer: Framer, pieces: list[bytes]) -> list[bytes | FrameRejected]:
 
 def _cut(data: bytes, cuts: list[int]) -> list[bytes]:
     places = sorted({cut % (len(data) + 1) for cut in cuts} | {0, len(data)})
-    return [data[start:end] for start, end in zip(places, places[1:], strict=False)]
+    return [data[start:end] for start, end in itertools.pairwise(places)]
 
 
 @pytest.mark.parametrize("name", CASES)

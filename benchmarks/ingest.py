@@ -78,7 +78,7 @@ def _count(rig: Rig) -> tuple[int, float]:
 
     lake = Lake.open(rig.data / "lake")
     try:
-        row = lake.cursor().execute("SELECT count(*), sum(value) FROM reading").fetchone()
+        row = lake.cursor().execute("SELECT count(*), sum(value) FROM lake.reading").fetchone()
         assert row is not None
         return int(row[0]), float(row[1])
     finally:

@@ -62,8 +62,12 @@ class Rig:
         return _cpu_s(self.collector), _cpu_s(self.broker)
 
     def wait_in_lake(self, timeout_s: float) -> float:
-        """Wait until everything journalled is in the lake; how long that took. [s]."""
+        """Wait until everything journalled is in the lake; how long that took. [s].
+
+        A query makes the collector commit what it holds back for a fuller file.
+        """
         started = time.monotonic()
+        run_harkara("query", "--limit", "1", "--config", str(self.folder / "collector.toml"), timeout_s=timeout_s)
         while time.monotonic() - started < timeout_s:
             status = self.status()
             if status and status["lake_position"] >= status["journal_position"] > 0:

@@ -127,7 +127,7 @@ def _next_steps(console: Console, layout: Layout) -> None:
         console,
         f"\nThe data is in {layout.collector}, every process's log in {layout.root / 'logs'}. What to try next:",
     )
-    _say(console, f"  harkara query --config {config} --device {WEATHER}")
+    _say(console, f"  harkara query {WEATHER} --config {config} --limit 26")
     _say(console, f"  harkara collector run --config {config}      # and look at its page")
     _say(console, "  harkara demo --keep                          # the same, left running")
     _say(console, "  harkara agent init --port /dev/ttyUSB0       # an agent for a sensor of your own")

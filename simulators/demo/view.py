@@ -69,7 +69,7 @@ class LineView:
             due = True
         if due:
             self._next_s = now_s + _LINE_EVERY_S
-            latest = ", ".join(f"{each.channel} {each.value} {each.unit}" for each in snapshot.latest[:3])
+            latest = ", ".join(f"{each.channel} {each.value} {each.unit}" for each in snapshot.latest[-3:])
             self._print(f"{snapshot.elapsed_s:5.1f} s  {latest or 'no value stored yet'}; {figures(snapshot)}")
 
     def _print(self, text: str) -> None:

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from device_profiles.wire.decode import decode
+from device_profiles.wire.delivery.ports import BlockRef
 from device_profiles.wire.intervals import EMPTY, IntervalSet
 from edge_agent.outbox import Accept, Outbox, Seal, decode_rows
 from harkara_io.log_errors import Incident
@@ -98,10 +99,12 @@ def _kept_rows(outbox: Outbox) -> Iterator[tuple[str, int]]:
         yield from ((chunk.device, row.observed_at_ns) for row in decode_rows(chunk.data)[1])
 
 
-def _shelved(outbox: Outbox) -> Iterator[object]:
+def _shelved(outbox: Outbox) -> Iterator[BlockRef]:
     for span in outbox.segments(0, 1000):
         for seq in span.shelved.numbers():
-            yield outbox.get(span.segment, seq)
+            ref = outbox.get(span.segment, seq)
+            if ref is not None:
+                yield ref
 
 
 def wrong_sums(outbox: Outbox) -> list[str]:

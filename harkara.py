@@ -1,4 +1,4 @@
-"""The one command: ``harkara PART ACTION``. Each part lives in its package's ``cli.py`` and is imported only when asked for."""
+"""The one command: ``harkara PART ACTION``. Each part lives in its package and is imported only when asked for."""
 
 from __future__ import annotations
 
@@ -40,6 +40,8 @@ PARTS: Final[dict[str, Part]] = {
 }
 """Every first word, in the order of ``--help``."""
 
+OWN_PACKAGES: Final = frozenset({"device_profiles", "edge_agent", "collector", "simulators", "harkara_io"})
+
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the command line.
@@ -60,10 +62,11 @@ def main(argv: Sequence[str] | None = None) -> int:
     try:
         module = importlib.import_module(PARTS[name].module)
     except ModuleNotFoundError as exc:
-        if exc.name is None or exc.name.split(".")[0] in {"device_profiles", "edge_agent", "collector", "simulators", "harkara_io"}:
+        if exc.name is None or exc.name.split(".")[0] in OWN_PACKAGES:
             raise
         extra = PARTS[name].extra or "all"
-        print(f"harkara {name}: {exc.name} is not installed here; mend: pip install 'harkara[{extra}]'", file=sys.stderr)
+        mend = f"pip install 'harkara[{extra}]'"
+        print(f"harkara {name}: {exc.name} is not installed here; mend: {mend}", file=sys.stderr)
         return 2
     sub = argparse.ArgumentParser(
         prog=f"harkara {name}", description=PARTS[name].summary, formatter_class=argparse.RawDescriptionHelpFormatter
@@ -90,7 +93,7 @@ def _top_parser() -> argparse.ArgumentParser:
     lines = "\n".join(f"  {name:<10} {part.summary}" for name, part in PARTS.items())
     parser = argparse.ArgumentParser(
         prog="harkara",
-        description="Readings from field sensors and drones to a time-series store, over bad links, none lost without a record.",
+        description="Readings from field sensors to a time-series store, over bad links, none lost without a record.",
         epilog=f"parts:\n{lines}\n\nexample:\n  harkara demo --seconds 45\n  harkara agent init --help",
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )

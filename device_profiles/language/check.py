@@ -19,6 +19,7 @@ from device_profiles.language.lines import Lines
 from device_profiles.language.lint import lint
 from device_profiles.language.profile import ProfileFile
 
+_NOWHERE: Final = object()
 _QUOTED: Final = re.compile(r"'([^']*)'")
 
 
@@ -94,12 +95,13 @@ def _problem(error: dict[str, Any], document: dict[str, Any], lines: Lines) -> P
 def _real_path(location: tuple[str | int, ...], document: Any) -> tuple[str | int, ...]:  # noqa: ANN401
     """The part of pydantic's location that is in the document: the names of union members are not."""
     path: list[str | int] = []
-    value: Any = document
+    value = document
     for item in location:
-        if (isinstance(value, dict) and item in value) or (
-            isinstance(value, list) and isinstance(item, int) and item < len(value)
-        ):
-            value = value[item]
+        inner = value.get(item, _NOWHERE) if isinstance(value, dict) else _NOWHERE
+        if isinstance(value, list) and isinstance(item, int) and item < len(value):
+            inner = value[item]
+        if inner is not _NOWHERE:
+            value = inner
             path.append(item)
     return tuple(path)
 

@@ -76,8 +76,10 @@ def _channel(name: str, table: dict[str, Any]) -> Iterator[_Finding]:  # noqa: C
         yield (
             path,
             "error",
-            f"channel {name} is {quantity.name}, which is {UNITS[quantity.unit].dimension}, "
-            f"but its unit {code!r} measures {UNITS[code].dimension}",
+            (
+                f"channel {name} is {quantity.name}, which is {UNITS[quantity.unit].dimension}, "
+                f"but its unit {code!r} measures {UNITS[code].dimension}"
+            ),
             "",
         )
     if (

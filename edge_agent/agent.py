@@ -18,7 +18,6 @@ from typing import Any, Final
 
 from device_profiles.wire.delivery.agent import AgentMachine, AgentPolicy
 from device_profiles.wire.messages import DeviceState, State
-from device_profiles.wire.model import ProfileRef
 from edge_agent.blocks import BlockBuilder, recovered
 from edge_agent.clock import Clock, SystemClock
 from edge_agent.counters import DeviceCounters, rss_bytes
@@ -45,7 +44,6 @@ FLUSH_AFTER_S: Final = 5.0
 """Trims wait this long for a commit to ride on. [s]"""
 STATUS_EVERY_S: Final = 30.0
 """Pace of the line for ``systemctl status``. [s]"""
-DRIVER_PROFILE_VERSION: Final = 1
 
 
 @dataclass(slots=True)
@@ -77,7 +75,7 @@ class Agent:
         self._make_client = client_factory(config)
         self._notifier = Notifier.from_environment()
         self._counters: list[DeviceCounters] = []
-        self._profiles = {device.id: _profile(device.profile, device.driver) for device in config.device}
+        self._profiles = config.profiles
         self._incidents: list[Incident] = []
         self._queue = SampleQueue()
         self._thread = LogThread("outbox")
@@ -296,11 +294,6 @@ class Agent:
             "rss_bytes": rss_bytes(),
             "devices": [each.as_json() for each in self._counters],
         }
-
-
-def _profile(profile: str | None, driver: str) -> ProfileRef:
-    """What a block says made sense of the device: a named profile, or the driver itself."""
-    return ProfileRef(profile if profile is not None else f"driver/{driver}", DRIVER_PROFILE_VERSION, bytes(8))
 
 
 async def _ping(_fields: dict[str, Any]) -> dict[str, Any]:

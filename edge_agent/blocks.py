@@ -32,6 +32,8 @@ _READING_BYTES: Final = 1.25
 _DOUBLE_BYTES: Final = 8.0
 _ROW_BYTES: Final = 1.5
 """Costs per value and row on real weather data; they only say when a block is about full."""
+_NOISY_FROM: Final = 1 << 40
+"""A mantissa this large is a number of a program, not of an instrument: its last digits do not compress."""
 _CELLS_MAX: Final = MAX_READINGS // 4
 """Rows times columns; a fourth of what the wire allows, since mixed resolutions split columns."""
 
@@ -160,7 +162,7 @@ class BlockBuilder:
             place = self._places[(number.channel, number.unit)]
             values[place] = number.value
             flags[place] = int(number.flag)
-            self._expected_bytes += _DOUBLE_BYTES if isinstance(number.value, float) else _READING_BYTES
+            self._expected_bytes += _expected_bytes(number.value)
         flagged = tuple(flags) if any(flag != 2 for flag in flags) else ()
         self._fresh.append(Row(self._instant_ns(sample), tuple(values), flagged))
         self._expected_bytes += _ROW_BYTES
@@ -225,6 +227,12 @@ def _widened(row: Row, width: int) -> Row:
     lacking = width - len(row.values)
     flags = (*row.flags, *([2] * lacking)) if row.flags else ()
     return Row(row.observed_at_ns, (*row.values, *([None] * lacking)), flags)
+
+
+def _expected_bytes(value: Value) -> float:
+    if isinstance(value, float) or not -_NOISY_FROM < value.mantissa < _NOISY_FROM:
+        return _DOUBLE_BYTES
+    return _READING_BYTES
 
 
 def _stepped(before: ClockSection, now: ClockSection) -> bool:

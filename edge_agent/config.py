@@ -9,10 +9,13 @@ import stat
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
-from typing import Annotated, Any, Literal, Self
+from typing import Annotated, Any, Final, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, field_validator, model_validator
 
+from device_profiles import catalogue
+from device_profiles.errors import ProfileError
+from device_profiles.wire.model import ProfileRef
 from edge_agent import settings
 from harkara_io import toml_config
 from harkara_io.errors import ConfigError, ConfigProblem
@@ -21,6 +24,9 @@ from harkara_io.toml_lines import key_lines
 AgentId = Annotated[str, StringConstraints(pattern=r"^[a-z0-9-]{3,40}$")]
 DeviceId = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]{0,63}$")]
 ChannelName = Annotated[str, StringConstraints(pattern=r"^[A-Za-z_][A-Za-z0-9_.-]{0,63}$")]
+DRIVER_VERSION: Final = 1
+"""Of how a driver without a profile names channels and units."""
+
 Seconds = Annotated[float, Field(ge=0, le=86_400)]
 
 
@@ -168,10 +174,32 @@ def load(path: Path) -> settings.Config:
     checked = toml_config.load(path, Config)
     config = _absolute(_plain(checked), path.resolve().parent)
     lines = key_lines(path.read_text(encoding="utf-8"))
-    problems = [replace(each, line=lines.get(where)) for where, each in _file_problems(config)]
-    if problems:
-        raise ConfigError(problems, file=path)
-    return config
+    found = [*_file_problems(config), *_profile_problems(config)]
+    if found:
+        raise ConfigError([replace(each, line=lines.get(where)) for where, each in found], file=path)
+    return replace(config, profiles={device.id: _profile(device) for device in config.device})
+
+
+def _profile_problems(config: settings.Config) -> Iterator[tuple[tuple[str | int, ...], ConfigProblem]]:
+    for index, device in enumerate(config.device):
+        try:
+            _profile(device)
+        except ProfileError as exc:
+            problem = exc.problems[0]
+            what = f"`device.{index + 1}.profile`: {problem.what}"
+            yield ("device", index, "profile"), ConfigProblem(what, None, problem.hint)
+
+
+def _profile(device: settings.Device) -> ProfileRef:
+    """What a block of this device names: its profile of the catalogue, or the driver that read it.
+
+    Raises:
+        ProfileError: There is no such profile, or it cannot be used.
+    """
+    if device.profile is None:
+        return ProfileRef(f"driver/{device.driver}", DRIVER_VERSION, bytes(8))
+    profile = catalogue.load(device.profile)
+    return ProfileRef(profile.id, profile.version, profile.digest)
 
 
 def _plain(value: Any) -> Any:  # noqa: ANN401 - from one family of types to another, by name
@@ -201,7 +229,7 @@ def _absolute(config: settings.Config, folder: Path) -> settings.Config:
     )
 
 
-def _file_problems(config: settings.Config) -> Iterator[tuple[tuple[str, ...], ConfigProblem]]:
+def _file_problems(config: settings.Config) -> Iterator[tuple[tuple[str | int, ...], ConfigProblem]]:
     """Faults of the files that the configuration names, with the key that names them."""
     tls = config.broker.tls or settings.Tls()
     for key, path, is_secret in (

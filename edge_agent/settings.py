@@ -10,6 +10,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final, Literal
 
+from device_profiles.wire.model import ProfileRef
+
 _ADDRESS: Final = re.compile(r"(\[[0-9A-Fa-f:.]+\]|[^:\s]+):(\d{1,5})")
 
 
@@ -178,6 +180,7 @@ class Config:
         broker: Where blocks go.
         outbox: Where they wait.
         device: The devices, at least one.
+        profiles: What a block of each device names as its profile, by device id: the catalogue's, or the driver's own.
     """
 
     agent: str
@@ -186,6 +189,7 @@ class Config:
     broker: Broker
     outbox: Outbox = Outbox()
     device: tuple[Device, ...]
+    profiles: dict[str, ProfileRef] = field(default_factory=dict)
 
     @property
     def socket_used(self) -> Path:

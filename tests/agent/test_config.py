@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 from pydantic import BaseModel
 
+from device_profiles import catalogue
 from edge_agent import config, settings
 from edge_agent.load_config import load_apart
 from harkara_io.errors import ConfigError
@@ -54,7 +55,7 @@ def test_settings_and_schema_say_the_same() -> None:
         schema, plain = getattr(config, name), getattr(settings, name)
         assert issubclass(schema, BaseModel)
         fields = {field.name: field for field in dataclasses.fields(plain)}
-        assert set(fields) == set(schema.model_fields)
+        assert set(fields) - {"profiles"} == set(schema.model_fields)
         for key, field in schema.model_fields.items():
             if not field.is_required() and name != "Config":
                 default = fields[key].default
@@ -89,6 +90,11 @@ def test_checked_apart_it_is_the_same_and_so_are_the_errors(tmp_path: Path) -> N
         ('host = "localhost"', 'host = "localhost"\nport = 99999', ":4: `broker.port`: input should be less than"),
         ('port = "/dev/ttyUSB0"', "", ":4: `device.1`: device `gnss` needs one source; set either port or tcp"),
         ('port = "/dev/ttyUSB0"', 'tcp = "nowhere"', ":7: `device.1.tcp`: `nowhere` is no address; write host:port"),
+        (
+            'port = "/dev',
+            'profile = "bosch/bme280"\nport = "/dev',
+            ":7: `device.1.profile`: no profile 'bosch/bme280' in the catalogue; nearest: bosch/bme280-iio",
+        ),
         ("[[device]]", "[[devise]]", ":4: unknown key `devise`; did you mean `device`?"),
         ('port = "/dev', 'seal_after = 5\nport = "/dev', "did you mean `seal_after_s`?"),
     ],
@@ -96,6 +102,14 @@ def test_checked_apart_it_is_the_same_and_so_are_the_errors(tmp_path: Path) -> N
 def test_a_fault_names_line_key_and_remedy(tmp_path: Path, old: str, new: str, expected: str) -> None:
     assert old in MINIMAL
     assert expected in complaints(tmp_path, MINIMAL.replace(old, new, 1))
+
+
+def test_a_block_names_the_catalogues_profile_or_the_driver(tmp_path: Path) -> None:
+    assert config.load(write(tmp_path, MINIMAL)).profiles["gnss"].profile == "driver/nmea"
+    named = config.load(write(tmp_path, MINIMAL.replace("port =", 'profile = "bosch/bme280-iio"\nport =')))
+    known = catalogue.load("bosch/bme280-iio")
+    found = named.profiles["gnss"]
+    assert (found.profile, found.version, found.digest) == (known.id, known.version, known.digest)
 
 
 def test_two_devices_may_not_share_id_or_port(tmp_path: Path) -> None:

@@ -70,14 +70,15 @@ def rmc(second: int) -> str:
     return f"${body}*{value:02X}\r\n"
 
 
+@pytest.mark.parametrize("protocol", ["3.1.1", "5"])
 def test_two_drivers_deliver_every_digit_within_the_memory_and_say_goodbye(
-    tmp_path: Path, mosquitto: Start, stack: ExitStack
+    tmp_path: Path, mosquitto: Start, stack: ExitStack, protocol: str
 ) -> None:
     broker = mosquitto()
     keeper = collector(stack, broker.port)
     station, gnss = instrument(stack, tmp_path, "station"), instrument(stack, tmp_path, "gnss")
     devices = lines_device("station", station.name) + nmea_device("gnss", gnss.name)
-    agent = running(stack, agent_config(tmp_path, broker.port, devices))
+    agent = running(stack, agent_config(tmp_path, broker.port, devices, broker=f'protocol = "{protocol}"'))
     wait_until(lambda: all(each["state"] == "up" for each in agent.status()["devices"]), what="both lines")
     for number in range(1, 301):
         station.say(json_line(number, air_temperature=f"{number % 40}.{number % 100:02d}", rain="0.0"))
@@ -153,6 +154,49 @@ def test_kill_9_loses_nothing_that_was_accepted_and_sends_nothing_twice(
         assert (value, exponent) == ((number, 0) if channel == "sample" else (number * 10 + 5, -1))
     assert agent.stop() == 0
     assert keeper.errors == []
+
+
+def test_a_full_outbox_gives_up_the_oldest_with_a_record_and_stays_within_its_cap(
+    tmp_path: Path, mosquitto: Start, stack: ExitStack
+) -> None:
+    broker = mosquitto()
+    broker.kill()
+    script = tmp_path / "flood.py"
+    script.write_text(
+        "import json, random, time\n"
+        "for n in range(20_000):\n"
+        "    print(json.dumps({'time': 1767225600 + n, **{f'c{k}': random.random() for k in range(12)}}))\n"
+        "print(end='', flush=True)\n"
+        "time.sleep(1000)\n",
+        encoding="utf-8",
+    )
+    device = (
+        f'[[device]]\nid = "flood"\ndriver = "lines"\ncommand = ["{sys.executable}", "{script}"]\nseal_after_s = 0.5\n'
+    )
+    agent = agent_config(tmp_path, broker.port, device)
+    text = agent.config.read_text(encoding="utf-8").replace("[outbox]", "[outbox]\nmax_bytes = 1_048_576")
+    agent.config.write_text(text, encoding="utf-8")
+    running(stack, agent)
+    wait_until(lambda: agent.status()["accepted"] == 240_000, timeout_s=120, what="the flood to be accepted")
+    status = agent.status()
+    assert status["recorded_loss"] > 0
+    assert status["disk"] == "ok"
+    assert status["outbox_bytes"] <= status["outbox_bytes_max"] == 1_048_576
+    assert status["accepted"] == status["stored"] + status["recorded_loss"] + status["pending"]
+    assert int(status["rss_bytes"]) <= RSS_BYTES_MAX
+    assert "shed" in status["alarms"]
+    broker.start()
+    keeper = collector(stack, broker.port)
+    try:
+        wait_until(lambda: agent.status()["pending"] == 0, timeout_s=20, what="what is left to be delivered")
+    finally:
+        print(agent.status(), keeper.errors, len(keeper.blocks), keeper.repeats)
+    status = agent.status()
+    kept = keeper.readings("flood")
+    assert len(kept) == status["stored"] == status["accepted"] - status["recorded_loss"]
+    assert max(at for at, *_ in kept) == (1_767_225_600 + 19_999) * 10**9, "the newest survive"
+    told = sum(loss.readings for block in keeper.blocks.values() for loss in block.losses)
+    assert 0 < told <= status["recorded_loss"]
 
 
 def test_a_clean_stop_goes_on_in_the_same_segment_and_a_broker_restart_costs_nothing(

@@ -15,7 +15,7 @@ from device_profiles.engine.operations import Bits, Compute, Equals, Operation, 
 from device_profiles.engine.state import FIRST_SLOT, SPECIAL_NAMES
 from device_profiles.engine.text import TextRead
 from device_profiles.engine.types import TEXT_TYPES, FieldType, field_type
-from device_profiles.errors import profile_error
+from device_profiles.errors import ProfileError, profile_error
 from device_profiles.expressions import Expression, ExpressionError, parse
 from device_profiles.quality import Flag
 
@@ -123,7 +123,7 @@ class FieldCompiler:
         run = _RunBuilder()
         known = start
         for table in fields:
-            kind = field_type(str(table.get("type") or "u8"), str(table.get("order") or self.order))
+            kind = self._type(table)
             at = self._offset(table)
             if at is not None and at != known:
                 if known is not None and known < at and run.count:
@@ -150,6 +150,12 @@ class FieldCompiler:
             known = None if known is None or kind.size < 0 else known + kind.size
         run.flush(steps)
         return steps
+
+    def _type(self, table: Field) -> FieldType:
+        try:
+            return field_type(str(table.get("type") or "u8"), str(table.get("order") or self.order))
+        except ProfileError as exc:
+            raise profile_error(f"field {table['name']}: {exc.problems[0].what}", hint=exc.problems[0].hint) from exc
 
     def _offset(self, table: Field) -> int | None:
         if table.get("reg") is not None:
@@ -220,11 +226,7 @@ class FieldCompiler:
         plan = self.channels.get(name)
         if plan is None:
             raise profile_error(f"field {name} feeds no channel; declare it under [channels] or call it _{name}")
-        kind = (
-            None
-            if self.text or not is_read(table)
-            else field_type(str(table.get("type") or "u8"), str(table.get("order") or self.order))
-        )
+        kind = None if self.text or not is_read(table) else self._type(table)
         is_float = kind is not None and kind.is_float
         times, add, exponent, residual = _scale(table, is_float=is_float)
         if residual is not None:

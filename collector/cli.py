@@ -8,6 +8,9 @@ from typing import Final
 
 DEFAULT_CONFIG: Final = Path("collector.toml")
 
+_EXAMPLE = """example:
+  harkara collector run --config collector.toml
+  harkara collector status --config collector.toml --json"""
 _RUN_EXAMPLE: Final = """example:
   harkara collector run --config /etc/harkara/collector.toml
 
@@ -29,6 +32,7 @@ exit status: 0 all is well, 1 it is not running or something needs a person, 2 c
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the actions; nothing else is imported for it."""
+    parser.epilog = _EXAMPLE
     actions = parser.add_subparsers(dest="action", required=True, metavar="ACTION")
     raw = argparse.RawDescriptionHelpFormatter
 

@@ -8,6 +8,9 @@ from typing import Final
 
 DEFAULT_CONFIG: Final = Path("agent.toml")
 
+_EXAMPLE = """example:
+  harkara agent run --config agent.toml
+  harkara agent init --port /dev/ttyUSB0"""
 _RUN_EXAMPLE: Final = """example:
   harkara agent run --config /etc/harkara/agent.toml
 
@@ -32,6 +35,7 @@ exit status: 0 the agent answered, 1 it is not running or does not answer, 2 con
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the actions; nothing else is imported for it."""
+    parser.epilog = _EXAMPLE
     actions = parser.add_subparsers(dest="action", required=True, metavar="ACTION")
     raw = argparse.RawDescriptionHelpFormatter
 

@@ -29,6 +29,7 @@ _FOLDER: Final = Path("harkara-demo")
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the words after ``harkara demo``."""
+    parser.epilog = "example:\n  harkara demo --seconds 45 --json"
     parser.add_argument(
         "--seconds", type=_seconds, default=60.0, help=f"how long it takes (default 60, at least {SECONDS_MIN:.0f})"
     )

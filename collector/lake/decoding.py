@@ -8,8 +8,8 @@ from collections.abc import Sequence
 from typing import Final
 
 import numpy as np
-from device_profiles.wire.bulk import Batch, decode_many
 
+from device_profiles.wire.bulk import Batch, decode_many
 from device_profiles.wire.rejected import BlockRejected, RejectReason
 
 _log: Final = logging.getLogger(__name__)
@@ -22,7 +22,9 @@ def decode_all(blocks: Sequence[bytes]) -> Batch:
         The batch; blocks that cannot be decoded stand in ``rejected`` by their index.
     """
     try:
-        return decode_many(blocks, check_digest=False)
+        batch = decode_many(blocks, check_digest=False)
+        # Made once here: the decoder makes them anew whenever they are asked for.
+        return dataclasses.replace(batch, blocks=list(batch.blocks))
     except Exception:  # noqa: BLE001 - logged, and looked into below
         # A fault of the decoder, not of the block. The good blocks must pass all the same.
         _log.exception("the decoder failed on %d blocks; trying them one at a time", len(blocks))

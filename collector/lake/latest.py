@@ -17,6 +17,8 @@ from device_profiles.wire.model import ClockState
 AHEAD_NS_MAX: Final = 600 * 10**9
 """A reading further ahead of the collector's clock is stored like any other but is never the newest."""
 _CHART_POINTS_A_CALL: Final = 16
+_FEW_SERIES: Final = 200
+"""Above so many at once the stream itself is dense enough: one point of each is taken."""
 
 
 class ChannelKey(NamedTuple):
@@ -112,8 +114,10 @@ class LatestValues:
         if len(readings.series) == 0:
             return
         with self._lock:
-            for series, start, end in _newest_runs(readings.series, readings.observed_at_ns):
-                self._observe_run(series, readings, start, end, now_ns)
+            runs = _newest_runs(readings.series, readings.observed_at_ns)
+            points = _CHART_POINTS_A_CALL if len(runs) <= _FEW_SERIES else 1
+            for run in runs:
+                self._observe_run(run, readings, now_ns, points)
 
     def remember(self, points: Iterable[tuple[int, int, float]]) -> None:
         """Put (series, observed_at_ns, value) of the past into the charts, in time order."""
@@ -137,7 +141,8 @@ class LatestValues:
                 self._order = sorted(self._held)
             return [self._value(key) for key in self._order[start : start + count]]
 
-    def _observe_run(self, series: int, readings: Readings, start: int, end: int, now_ns: int) -> None:
+    def _observe_run(self, run: tuple[int, int, int], readings: Readings, now_ns: int, points_max: int) -> None:
+        series, start, end = run
         times = readings.observed_at_ns[start:end]
         at = start + int(times.argmax())
         known = self._dictionary.key_of(series)
@@ -149,7 +154,7 @@ class LatestValues:
         held.unit, held.exponent, held.text = known.unit, known.exponent, ""
         held.value, held.flag = float(readings.value[at]), int(readings.flag[at])
         held.clock_state = readings.clock_state[int(readings.block[at])]
-        step = max(1, (end - start) // _CHART_POINTS_A_CALL)
+        step = max(1, (end - start) // points_max)
         picked = slice(at - (at - start) // step * step, at + 1, step)
         points = zip(readings.observed_at_ns[picked].tolist(), readings.value[picked].tolist(), strict=True)
         for moment, value in points:

@@ -86,7 +86,7 @@ class TableStaging:
             Files to add to the catalogue; rows to insert in the catalogue itself when there were only few, else None.
         """
         waiting = [part for parts in self._waiting.values() for part in parts]
-        few = self.rows <= INLINE_ROWS_MAX and not self._open and not self._whole and not _has_minus_zero(waiting)
+        few = self.rows <= INLINE_ROWS_MAX and not self._open and not self._whole
         inline = pa.Table.from_batches(waiting, self.table.arrow) if few and waiting else None
         if not few:
             for day in list(self._waiting):
@@ -140,12 +140,6 @@ class TableStaging:
         target = folder / f"{uuid.uuid4().hex}.parquet"
         self.disk.rename(held.path, target)
         self._whole.append(StagedFile(self.table, target, held.rows, target.stat().st_size))
-
-
-def _has_minus_zero(parts: list[pa.RecordBatch]) -> bool:
-    """Whether a double is -0.0: the catalogue's own rows would make it 0.0, a Parquet file keeps it."""
-    doubles = [c.to_numpy(zero_copy_only=False) for part in parts for c in part.columns if pa.types.is_float64(c.type)]
-    return any(bool(np.any(np.signbit(values) & (values == 0.0))) for values in doubles)
 
 
 def _by_day(rows: pa.RecordBatch) -> list[tuple[int, pa.RecordBatch]]:

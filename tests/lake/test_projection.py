@@ -75,12 +75,18 @@ def test_any_value_comes_back_exactly(
 @pytest.mark.parametrize("rows", [5, 300])
 def test_signed_zero_and_infinities_keep_their_bits(tmp_path: Path, rows: int) -> None:
     doubles = (-0.0, math.inf, -math.inf, 5e-324, 1.7976931348623157e308) * (rows // 5)
+
+    def stored(bench: Bench) -> list[str]:
+        # Not by Bench.rows: DuckDB's sort makes -0.0 to 0.0 in what it sorts by.
+        with closing(bench.lake.cursor()) as cursor:
+            return [value.hex() for batch in run_query(cursor, Query()) for value in batch["value"].to_pylist()]
+
     with Bench(tmp_path) as bench:
         store(bench.journal, [block(1, rows=rows, columns=(Column("x", "V", None, doubles),))])
         bench.project()
-        assert [value.hex() for *_, value, _ in bench.rows()] == [value.hex() for value in doubles]
+        assert stored(bench) == [value.hex() for value in doubles]
         Maintenance(history_s=0).run(bench.lake)
-        assert [value.hex() for *_, value, _ in bench.rows()] == [value.hex() for value in doubles]
+        assert stored(bench) == [value.hex() for value in doubles]
 
 
 def test_a_poisoned_block_stops_nobody(tmp_path: Path) -> None:

@@ -157,3 +157,12 @@ def opened_of(body: pb.Body) -> OpenRecord | None:
         sized(opened.fingerprint, 16, "fingerprint"),
         opened.reason,
     )
+
+
+def check_records(body: pb.Body, wall_ns: int, *, announced: bool) -> int:
+    """Read all texts and records for their faults alone; how many texts there are. Raises ``ValueError``."""
+    texts = texts_of(body, wall_ns)
+    records = (losses_of(body), anchors_of(body), opened_of(body))
+    if announced != any(records):
+        raise ValueError("records do not match the header")
+    return len(texts)

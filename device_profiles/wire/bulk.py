@@ -20,6 +20,7 @@ from device_profiles.wire.batch_bulk import DOUBLE, Gathered, Irregular, Piece, 
 from device_profiles.wire.body import (
     anchors_of,
     check_cells,
+    check_records,
     clock_of,
     losses_of,
     opened_of,
@@ -279,10 +280,7 @@ def _look_into(message: pb.Block, plan: Plan, cells: int) -> tuple[bytes, Irregu
     check_cells(message.rows, plan.columns)
     run = decompress(message.values, message.values_encoding)
     body = unpack_body(message)
-    texts = texts_of(body, clock_of(message).wall_ns)
-    if message.records != bool(losses_of(body) or anchors_of(body) or opened_of(body)):
-        raise ValueError("records do not match the header")
-    missing = cells - message.readings + len(texts)
+    missing = cells - message.readings + check_records(body, clock_of(message).wall_ns, announced=message.records)
     if not missing and not plan.doubles and not message.body:
         return run, None
     return run, Irregular.of(body, missing, message.rows, plan)

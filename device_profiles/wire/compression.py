@@ -20,7 +20,8 @@ _RAW_DEFLATE: Final = -15
 if zstandard is not None:
     _DICTIONARY = zstandard.ZstdCompressionDict(DICTIONARY_1, dict_type=zstandard.DICT_TYPE_RAWCONTENT)
     _PARAMETERS = zstandard.ZstdCompressionParameters.from_level(
-        19,
+        12,
+        window_log=20,  # a body is at most 1 MiB, so every frame is one segment and declares its size
         dict_size=len(DICTIONARY_1),
         format=zstandard.FORMAT_ZSTD1_MAGICLESS,
         write_content_size=True,

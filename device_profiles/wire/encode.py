@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 from device_profiles.wire import block_pb2 as pb
 from device_profiles.wire import limits
-from device_profiles.wire.checks import check_block
+from device_profiles.wire.checks import at_most, check_block
 from device_profiles.wire.compression import BEST, compress
 from device_profiles.wire.digest import COVERED_FROM, seal
 from device_profiles.wire.model import VERSION, Anchor, Block, Column, ColumnSpec, Encoding, LossRecord, OpenRecord
@@ -38,7 +38,9 @@ def encode(block: Block, *, compression: Encoding = BEST) -> bytes:
         unit,
     )
     values, values_encoding = _values(block, unit, compression)
-    body, body_encoding = compress(_body(block), compression)
+    inflated = _body(block)
+    at_most(len(inflated), limits.MAX_BODY_BYTES, "bytes of body")
+    body, body_encoding = compress(inflated, compression)
     message = pb.Block(
         agent=block.agent,
         segment=block.segment,

@@ -45,7 +45,11 @@ class Schema:
 
 @lru_cache(maxsize=256)
 def encode_schema(schema: Schema) -> bytes:
-    """The deflated bytes of a schema. Remembered: a device's next block mostly has the same."""
+    """The deflated bytes of a schema. Remembered: a device's next block mostly has the same.
+
+    Raises:
+        ValueError: Names are too many and too long.
+    """
     head = bytearray()
     put_varint(head, schema.profile.version)
     head += schema.profile.digest
@@ -53,7 +57,9 @@ def encode_schema(schema: Schema) -> bytes:
     head.append(schema.time_unit)
     head += bytes(0 if exponent is None else exponent + _BIAS for exponent in schema.exponents)
     lines = [f"{column.channel}\t{column.unit}\n" for column in schema.columns]
-    return deflate(bytes(head) + "".join((schema.profile.profile, "\n", *lines)).encode())
+    raw = bytes(head) + "".join((schema.profile.profile, "\n", *lines)).encode()
+    at_most(len(raw), limits.MAX_SCHEMA_BYTES, "bytes of schema")
+    return deflate(raw)
 
 
 @lru_cache(maxsize=4096)

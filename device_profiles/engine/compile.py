@@ -10,7 +10,7 @@ from device_profiles.engine.channels import ChannelPlan, compile_channels
 from device_profiles.engine.compile_fields import FieldCompiler
 from device_profiles.engine.compile_parts import PartCompiler, expand
 from device_profiles.engine.emit import Emitter
-from device_profiles.engine.envelopes import ENVELOPES, ChecksumPlan, Payload, Unwrap, plain, with_checksum
+from device_profiles.engine.envelopes import ENVELOPES, ChecksumPlan, Payload, Unwrap, mavlink, plain, with_checksum
 from device_profiles.engine.frames import FramePlan, Selector
 from device_profiles.engine.profile import Profile
 from device_profiles.engine.state import MAX_FRAME_BYTES
@@ -103,6 +103,8 @@ def _by_port(frames: list[FramePlan]) -> Mapping[int | None, tuple[FramePlan, ..
 
 def _envelope(document: Table, framing: str) -> Unwrap:
     table = document.get("checksum")
+    if framing == "mavlink":
+        return mavlink(_crc_extras(document))
     if table is None:
         return ENVELOPES.get(framing, plain)
     name = str(table["kind"])
@@ -119,6 +121,17 @@ def _envelope(document: Table, framing: str) -> Unwrap:
         hex=table.get("encoding") == "hex",
     )
     return with_checksum(plan)
+
+
+def _crc_extras(document: Table) -> dict[int, int]:
+    extras: dict[int, int] = {}
+    for frame in document.get("frames") or []:
+        if frame.get("mavlink") is None:
+            raise profile_error(
+                f"frame {frame.get('name')}: a MAVLink frame says mavlink = {{ message, crc_extra, size }}"
+            )
+        extras.update(dict.fromkeys(_numbers((frame.get("when") or {}).get("id")), int(frame["mavlink"]["crc_extra"])))
+    return extras
 
 
 class _FrameCompiler:
@@ -164,6 +177,7 @@ class _FrameCompiler:
             emitter=Emitter(tuple(parts.outputs(tree)), text=not binary),
             slot_count=fields.slot_count,
             ignore=bool(table.get("ignore")),
+            pad_to=int((table.get("mavlink") or {}).get("size", 0)),
         )
 
     def _request(self, table: Table) -> Table | None:

@@ -7,6 +7,7 @@ ubx          B5 62 | class | id | length 2 LE | payload … | CK_A CK_B
 sdi-12       address | values … | [CRC, 3 letters] | CR LF
 meter-ddi    TAB values … CR type | sum | CRC6
 shdlc        7E | stuffed: address, command, state, length, data …, checksum | 7E
+mavlink 2    FD | length | incompat | compat | seq | system | component | id 3 LE | payload … | CRC 2 LE | [signature]
 umb          01 10 to2 from2 len 02 | cmd ver status … | 03 CRC low, high | 04
 ve.direct    CR LF label TAB value … CR LF Checksum TAB byte; all bytes add up to 0
 w1           two lines of w1_slave
@@ -220,6 +221,31 @@ def umb(data: bytes) -> Payload | FrameRejected:
     if data[10]:
         return reject(RejectReason.EXCEPTION, f"UMB status {data[10]:#x}", data)
     return Payload(data, 11, len(data) - 4, data[8])
+
+
+def mavlink(crc_extras: Mapping[int, int]) -> Unwrap:
+    """MAVLink 1 and 2 messages whose definitions the profile knows; the others cannot be verified and fit no frame."""
+
+    def unwrap(data: bytes) -> Payload | FrameRejected:
+        if len(data) < 8 or data[0] not in (0xFD, 0xFE) or (data[0] == 0xFD and len(data) < 12):
+            return reject(RejectReason.SHAPE, "no MAVLink frame", data)
+        second = data[0] == 0xFD
+        if second and data[2] & ~1:
+            return reject(RejectReason.SHAPE, f"incompatibility flags {data[2]:#x}", data)
+        start = 10 if second else 6
+        message = int.from_bytes(data[7:10], "little") if second else data[5]
+        end = start + data[1]
+        if len(data) != end + 2 + (13 if second and data[2] & 1 else 0):
+            return reject(RejectReason.LENGTH, f"says {data[1]} bytes, the frame has {len(data)}", data)
+        extra = crc_extras.get(message)
+        if extra is None:
+            return reject(RejectReason.NO_FRAME, f"message {message} is not in this profile", data)
+        crc = checksums.crc16_mcrf4xx(data[1:end] + bytes([extra]))
+        if int.from_bytes(data[end : end + 2], "little") != crc:
+            return reject(RejectReason.CHECKSUM, f"crc16-mcrf4xx is {data[end : end + 2].hex()}", data)
+        return Payload(data, start, end, message)
+
+    return unwrap
 
 
 def ve_direct(data: bytes) -> Payload | FrameRejected:

@@ -6,18 +6,22 @@ from typing import Final
 
 from device_profiles.engine.envelopes import Payload, Unwrap
 from device_profiles.framing.base import ScanFramer, Verify
-from device_profiles.rejects import FrameRejected
+from device_profiles.rejects import FrameRejected, RejectReason
 
 Buffer = bytes | bytearray
 _LENGTH_SIZES: Final = {"u8": 1, "u16": 2, "u16le": 2}
 
 
 def verify_with(unwrap: Unwrap) -> Verify:
-    """A framer's check from the envelope that reads the frame: exceptions of the device are frames all the same."""
+    """A framer's check from the envelope that reads the frame.
+
+    Exceptions of the device are frames all the same. A message whose checksum cannot be told is none: taken on trust, a
+    chance start inside noise would swallow the frame behind it.
+    """
 
     def verify(frame: bytes) -> FrameRejected | None:
         result = unwrap(frame)
-        if isinstance(result, Payload) or result.reason == "exception":
+        if isinstance(result, Payload) or result.reason is RejectReason.EXCEPTION:
             return None
         return result
 

@@ -93,6 +93,15 @@ class Part(Table):
     )
 
 
+class Mavlink(Table):
+    """What a MAVLink message definition fixes besides its fields."""
+
+    EXAMPLE: ClassVar[str] = 'mavlink = { message = "SCALED_PRESSURE", crc_extra = 115, size = 16 }'
+    message: str = Field(pattern=r"^[A-Z][A-Z0-9_]*$")
+    crc_extra: int = Field(ge=0, le=255, description="Seed of the checksum, from the message definition.")
+    size: int = Field(ge=0, le=255, description="Payload with extensions; MAVLink 2 leaves trailing zeros out. [bytes]")
+
+
 class FrameTable(Table):
     """One kind of frame. Whatever fits `when` is read by `fields`, then by `parts` in order."""
 
@@ -104,9 +113,7 @@ class FrameTable(Table):
     variants: list[str] | None = Field(None, description="Only in these variants.")
     when: When = Field(default_factory=When)
     text: Text | None = None
-    mavlink: str | None = Field(
-        None, description="MAVLink message name; fields then name the message's own fields in `key`."
-    )
+    mavlink: Mavlink | None = None
     order: Byteorder | None = None
     fields: list[FieldTable] = Field(default_factory=list)
     parts: list[Part] = Field(default_factory=list)

@@ -122,3 +122,23 @@ def test_a_hexdump_and_raw_bytes_are_told_apart() -> None:
     assert undump(b"0+1.2-3\r\n") == b"0+1.2-3\r\n"
     profile = catalogue.load("plantower/pms5003")
     assert all(isinstance(frame, FrameRejected) for frame in frames(profile, b"BM\x00\x1cnonsense"))
+
+
+def test_no_autopilot_message_is_lost_among_the_unknown_ones(captures: Path) -> None:
+    profile = catalogue.load("mavlink/pressure")
+    data = (captures / "mavlink/ardusub_small.tlog").read_bytes()
+    wanted = 0
+    at = data.find(b"\xfd")
+    while at >= 0 and at + 3 < len(data):
+        frame = data[at : at + 12 + data[at + 1] + (13 if data[at + 2] & 1 else 0)]
+        wanted += isinstance(profile.unwrap(frame), Payload)
+        at = data.find(b"\xfd", at + 1)
+    found = [result for result in results(profile, data) if isinstance(result, Decoded)]
+    assert len(found) == wanted > 1100
+    temperatures = [
+        reading.value
+        for result in found
+        for reading in profile.apply(result.rows[0])
+        if "temperature" in reading.channel
+    ]
+    assert all(value is not None and 5 < value < 60 for value in temperatures)

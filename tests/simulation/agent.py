@@ -21,7 +21,7 @@ from device_profiles.wire.delivery.agent_io import (
     Puback,
     Publish,
     ReceiptCame,
-    Reseal,
+    Reconnect,
     Sealed,
     SendSync,
     SyncedCame,
@@ -86,10 +86,12 @@ class AgentNode:
         meta = self.disk.table("meta")
         newest = self.outbox.newest()
         moved = meta["fingerprint"] != self.fingerprint and self.world.rules.fingerprint_checked
-        crashed = not meta["clean"] and self.world.rules.segment_after_crash
+        rules = self.world.rules
+        crashed = not meta["clean"] and rules.segment_after_crash
+        fresh = rules.segment_at_every_start and rules.segment_after_crash
         try:
-            if newest is None or moved or crashed:
-                reason = "moved" if moved else "crash" if newest else "first"
+            if newest is None or moved or crashed or fresh:
+                reason = "first" if newest is None else "moved" if moved else "crash" if crashed else "start"
                 self.outbox.open_segment(self.world.fresh_segment(), self.fingerprint, reason)
             elif not self.world.rules.segment_after_crash:
                 self._continue_by_highest_kept()
@@ -142,7 +144,7 @@ class AgentNode:
         self.time.note(self.owner, f"power cut, {taken} commits taken back")
 
     def stop(self) -> None:
-        """A clean stop: seal what there is; the segment may go on."""
+        """A clean stop: seal what there is."""
         if not self.running:
             return
         self._seal()
@@ -326,11 +328,10 @@ class AgentNode:
                 self.outbox.unshelve(action.segment, action.seqs)
             case ForgetSegment():
                 self.outbox.forget(action.segment)
-            case Reseal():
-                self.outbox.reseal(action.segment, action.after_seq, self.world.fresh_segment(), self.fingerprint)
-                for block in self.disk.table("block").values():
-                    oracle.sealed(block)
-                self._waiting.append(Sealed())
+            case Reconnect():
+                self.world.broker.drop_agent(self)
+                if self.connection is not None:
+                    self.lost_connection(self.connection)
             case PinLineage():
                 self.disk.write([("meta", "lineage", action.lineage)])
             case Alarm():

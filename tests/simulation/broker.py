@@ -175,7 +175,7 @@ class Broker:
             for token in tokens:
                 message = self.inflight.pop(token.mid, None)
                 if message is not None:
-                    self.oracle.acknowledged(message.agent, message.payload)
+                    self.oracle.acknowledged(node, message.agent, message.payload)
             self.pump()
 
         self.time.after(self.latency(), arrive)

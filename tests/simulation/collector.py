@@ -84,6 +84,10 @@ class CollectorNode:
         self._flush_due = False
         self._commit = None
         self.machine = self.world.rules.collector_machine(self.journal, self, policy=self.policy)
+        if not self.disk.full:
+            # This program may read what the last one could not, or what a backup of its time calls held.
+            self.journal.release_held()
+            self.released_s = self.time.now
         self.lake.attach(self.journal)
         self.time.note("collector", f"started, generation {self.journal.identity.generation}")
         self._later(self.time.rng.uniform(0.5, 3), self._connect)

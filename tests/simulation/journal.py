@@ -45,9 +45,7 @@ class ModelJournal:
             return row
         horizon_s = self.world.time.now - window_s
         old = IntervalSet.from_numbers(
-            seq
-            for seq in row.stored.numbers()
-            if self.disk.table("key")[agent, segment, seq].stored_at_s < horizon_s
+            seq for seq in row.stored.numbers() if self.disk.table("key")[agent, segment, seq].stored_at_s < horizon_s
         )
         return replace(row, stored=row.stored.subtract(old))
 

@@ -113,9 +113,7 @@ class Oracle:
         line = collector.disk.durable("key", block.key)
         if line is None or line.digest != block.digest:
             return False
-        return (
-            collector.disk.durable("journal", line.position) is not None or collector.lake.durably_has(block.key)
-        )
+        return collector.disk.durable("journal", line.position) is not None or collector.lake.durably_has(block.key)
 
     def trimmed(self, node: AgentNode, blocks: Iterable[SimBlock]) -> None:
         collector = self.world.collector
@@ -140,9 +138,8 @@ class Oracle:
                 ):
                     self.violate(5, f"receipt names {answer.segment:x}:{seq}, whose bytes a crash would lose")
 
-    def acknowledged(self, agent: str, payload: Any) -> None:
+    def acknowledged(self, collector: CollectorNode, agent: str, payload: Any) -> None:
         """The broker forgets this message now."""
-        collector = self.world.present_collector
         if not isinstance(payload, SimBlock) or agent not in self.world.registered:
             return
         true = self.known.get(payload.digest)

@@ -94,7 +94,13 @@ class ModelOutbox:
         at = bisect_right(keys, (line.ordinal, 0))
         first = keys[at][1] if at < len(keys) and keys[at][0] == line.ordinal else line.tail + 1
         return SegmentSpan(
-            line.segment, line.ordinal, first, line.tail, line.absent, line.shelved, line.readings_total
+            line.segment,
+            line.ordinal,
+            first,
+            line.tail,
+            line.absent,
+            line.shelved,
+            line.readings_total,
         )
 
     # ---- what the process does --------------------------------------------------------------------------------
@@ -107,9 +113,15 @@ class ModelOutbox:
         self.disk.write(changes, sync=self.rules.outbox_full_sync)
 
     def open_segment(self, segment: int, fingerprint: bytes, reason: str) -> None:
-        """A new segment, durable before its first block."""
-        parent = self.newest()
-        ordinal = 1 if parent is None else parent.ordinal + 1
+        """A new segment, durable before its first block.
+
+        Its parent is the newest segment that sealed a block: an empty one leaves no open record at the collector, and
+        the line of descent would break there.
+        """
+        newest = self.newest()
+        ordinal = 1 if newest is None else newest.ordinal + 1
+        lines = self.disk.table("segment")
+        parent = next((lines[o] for o in sorted(lines, reverse=True) if lines[o].tail), None)
         opened = OpenRecord(
             parent_segment=0 if parent is None else parent.segment,
             parent_tail=0 if parent is None else parent.tail,
@@ -252,33 +264,6 @@ class ModelOutbox:
         ordinal = self._ordinal(segment)
         if ordinal is not None:
             self.write([("segment", ordinal, None)])
-
-    def reseal(self, segment: int, after_seq: int, fresh_segment: int, fingerprint: bytes) -> None:
-        """Move never-published blocks, whose numbers were used before, into a new segment."""
-        ordinal = self._ordinal(segment)
-        if ordinal is None:
-            return
-        moving = [k for k in self.keys() if k[0] == ordinal and k[1] > after_seq]
-        blocks: list[SimBlock] = [self.disk.table("block")[key] for key in moving]
-        old: SegmentLine = self.disk.table("segment")[ordinal]
-        total = old.readings_total - sum(len(block.readings) for block in blocks)
-        shortened = old._replace(tail=after_seq, readings_total=total)
-        self.write([*(("block", key, None) for key in moving), ("segment", ordinal, shortened)])
-        self.open_segment(fresh_segment, fingerprint, "rolled_back")
-        for block in blocks:
-            line = self.newest()
-            assert line is not None
-            moved = self._next(line, block.agent, block.readings, block.losses, block.version, poison=block.poison)
-            key = (line.ordinal, moved.seq)
-            before = (ordinal, block.seq)
-            carried = [(n, found) for n, found in self.disk.table("loss").items() if found.carrier == before]
-            self.write(
-                [
-                    ("block", key, moved),
-                    ("segment", line.ordinal, self._grown(line, moved)),
-                    *(("loss", n, found._replace(carrier=key)) for n, found in carried),
-                ]
-            )
 
     @property
     def size_bytes(self) -> int:

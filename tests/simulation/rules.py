@@ -18,6 +18,7 @@ class Rules:
         outbox_full_sync: Every commit of the outbox is fsynced.
         journal_full_sync: Every commit of the journal is fsynced.
         segment_after_crash: A start that follows no clean stop opens a new segment.
+        segment_at_every_start: So does any other start: a clean stop does not let a segment go on.
         fingerprint_checked: A start on other hardware opens a new segment.
         digest_checked: A block's digest is checked before it is published.
         verified_at_intake: Identity and digest are checked when a block arrives.
@@ -33,6 +34,7 @@ class Rules:
     outbox_full_sync: bool = True
     journal_full_sync: bool = True
     segment_after_crash: bool = True
+    segment_at_every_start: bool = True
     fingerprint_checked: bool = True
     digest_checked: bool = True
     verified_at_intake: bool = True

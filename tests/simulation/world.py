@@ -38,7 +38,6 @@ class World:
         self.oracle = Oracle(self)
         self.broker = Broker(self.time, self.oracle, tells_no_subscribers=rng.random() < 0.5)
         self.collector = CollectorNode(self, self.lineage)
-        self.present_collector = self.collector
         self.impostor: CollectorNode | None = None
         self.nodes = [AgentNode(self, "pi-one", "pi-one")]
         if rng.random() < 0.4:
@@ -90,6 +89,7 @@ class World:
         for node in self.nodes:
             node.disk.full = False
             node.disk.lying = False
+            node.disk.flush()
             node.set_link(up=True)
             node.start()
 
@@ -169,7 +169,7 @@ class World:
 
         def cut() -> None:
             node.power_cut()
-            node.disk.lying = self.time.chance(0.5)
+            node.disk.lying = self.time.chance(0.5) and self.time.now < FAULTS_END_S
             self._soon(2, 20, node.start)
 
         self._soon(10, 60, cut)
@@ -230,7 +230,6 @@ class World:
             return
         self.collector.kill()
         self.impostor = CollectorNode(self, self.random_bytes(16))
-        self.present_collector = self.impostor
         self.time.note("world", "an impostor answers")
         self.impostor.start()
         self._soon(20, 120, self._end_impostor)
@@ -240,7 +239,6 @@ class World:
             return
         self.impostor.kill()
         self.impostor = None
-        self.present_collector = self.collector
         self.collector.start()
 
     def _back_up(self) -> None:
@@ -309,7 +307,6 @@ class World:
         if self.collector.readable_version == 1 and not self.collector.disk.full:
             self.collector.readable_version = 2
             self.collector.kill()
-            self.collector.journal.release_held()
             if self.impostor is None:
                 self.collector.start()
 

@@ -27,7 +27,7 @@ from device_profiles.wire.delivery.agent_io import (
     Puback,
     Publish,
     ReceiptCame,
-    Reseal,
+    Reconnect,
     Sealed,
     SendSync,
     SyncedCame,
@@ -70,6 +70,7 @@ class AgentPolicy:
         socket_slots: Most PUBLISHes without a PUBACK.
         timeout_min_s: First wait for a receipt or a ``synced``. [s]
         timeout_max_s: Longest such wait. [s]
+        puback_timeout_s: A connection on which no PUBACK comes for so long is dead: reconnect. [s]
         sync_every_s: A sync even when all is well. [s]
         page: References read from the outbox at once.
         sync_segments: Segments named in one sync.
@@ -82,6 +83,7 @@ class AgentPolicy:
     socket_slots: int = 32
     timeout_min_s: float = 5.0
     timeout_max_s: float = 300.0
+    puback_timeout_s: float = 120.0
     sync_every_s: float = 600.0
     page: int = 64
     sync_segments: int = 64
@@ -130,6 +132,7 @@ class AgentMachine:
         self._timeout_s = self.policy.timeout_min_s  # how long a published block may wait for its receipt
         self._window_bytes = self.policy.window_bytes
         self._slots = 0
+        self._slot_moved_s = 0.0
         self._flights = Flights()
         self._views: dict[int, SegmentView] = {}
         self._named_after = 0  # ordinal after which the last sync named segments
@@ -137,9 +140,6 @@ class AgentMachine:
         self._backlog = LaneCursor(outbox, page=self.policy.page)
         self._live = LaneCursor(outbox, page=self.policy.page)
         self._alarmed: set[str] = set()
-        newest = outbox.newest_segment()
-        # Until a sync has told otherwise, another life of this outbox may have used numbers above this tail.
-        self._resumed: SegmentSpan | None = newest
         self._actions: list[AgentAction] = []
 
     # ---- the one way in ---------------------------------------------------------------------------------------
@@ -184,6 +184,8 @@ class AgentMachine:
         if self._connection is None:
             return None
         due_s = self._answer_due_s if self._outstanding is not None else self._sync_due_s
+        if self._slots:
+            due_s = min(due_s, self._slot_moved_s + self.policy.puback_timeout_s)
         if self.phase is Phase.SENDING:
             deadline_s = self._flights.deadline_s(self._timeout_s)
             if deadline_s is not None:
@@ -292,9 +294,9 @@ class AgentMachine:
                 continue
             self._check_rolled_back(view, answer)
             self._apply(view, answer, now_s, whole=True)
-            if newest is not None and named.segment != newest.segment:
+            # The next open record must be able to name the newest segment that sealed a block.
+            if newest is not None and newest.tail and named.segment != newest.segment:
                 self._forget_if_settled(view, answer)
-        self._resumed = None
         self._grant(receipt)
         live_from: Position = (0, 0)
         if self._live.position != END and self.phase is Phase.SENDING:
@@ -316,23 +318,14 @@ class AgentMachine:
             if span is None:
                 continue
             # A trim that is not carried out yet shows again as kept and safe, and is asked for again: no harm.
-            view = SegmentView.of(span)
-            before = self._views.get(named.segment)
-            if before is not None:
-                view.frozen_above = before.frozen_above
-            views[named.segment] = view
+            views[named.segment] = SegmentView.of(span)
         return views
 
     def _check_rolled_back(self, view: SegmentView, answer: SegmentReceipt) -> None:
-        """Numbers above the tail we started with, and we sent none yet: another life of this outbox used them."""
-        resumed = self._resumed
-        if resumed is None or resumed.segment != view.segment:
-            return
-        heard = answer.stored.union(answer.held)
-        if heard.last is not None and heard.last > resumed.tail:
-            view.frozen_above = resumed.tail
-            self._actions.append(Reseal(view.segment, resumed.tail))
-            self._alarm("rolled_back", f"segment {view.segment:016x}: {heard.last} is known there, {resumed.tail} here")
+        """Numbers known there that were never given here: two outboxes share a segment. Never touched, but told."""
+        heard = answer.stored.union(answer.held).last
+        if heard is not None and heard > view.tail:
+            self._alarm("rolled_back", f"segment {view.segment:016x}: {heard} is known there, {view.tail} here")
 
     def _forget_if_settled(self, view: SegmentView, answer: SegmentReceipt) -> None:
         if view.tail and view.gone.gaps(1, view.tail):
@@ -390,7 +383,7 @@ class AgentMachine:
             view.gone = view.gone.union(trim)
             self.counters["trims"] += 1
         settled = self._flights.settle(
-            lambda ref: ref.segment == view.segment and view.settled(ref.seq) and not self._frozen(view, ref.seq),
+            lambda ref: ref.segment == view.segment and view.settled(ref.seq),
             now_s,
         )
         if settled and not self._flights:
@@ -400,10 +393,6 @@ class AgentMachine:
     def _deletable(self, answer: SegmentReceipt) -> IntervalSet:
         """Rule A4. ``stored`` alone would not survive a restore from a backup."""
         return answer.safe
-
-    @staticmethod
-    def _frozen(view: SegmentView, seq: int) -> bool:
-        return view.frozen_above is not None and seq > view.frozen_above
 
     def _apply_rejections(self, view: SegmentView, answer: SegmentReceipt, *, whole: bool) -> None:
         refused: list[int] = []
@@ -453,6 +442,7 @@ class AgentMachine:
     def _on_puback(self, event: Puback, now_s: float) -> None:
         """Rule A3: the broker has it, and a broker forgets. Only the socket slot is free again."""
         self._slots = max(0, self._slots - 1)
+        self._slot_moved_s = now_s
         if event.delivered or self.phase is not Phase.SENDING:
             return
         # Nobody listens: the block counts as not sent, and asking is cheaper than sending.
@@ -514,6 +504,12 @@ class AgentMachine:
     def _on_time(self, now_s: float) -> None:
         if self._connection is None:
             return
+        if self._slots and now_s >= self._slot_moved_s + self.policy.puback_timeout_s:
+            # A slot cannot be taken back while the broker may still answer: only a new connection frees it.
+            self.counters["puback_timeouts"] += 1
+            self._actions.append(Reconnect(self._connection, "the broker acknowledges nothing"))
+            self._disconnect()
+            return
         if self._outstanding is not None:
             if now_s >= self._answer_due_s:
                 self.counters["sync_timeouts"] += 1
@@ -574,6 +570,8 @@ class AgentMachine:
         view = self._views[ref.segment]
         view.tail = max(view.tail, ref.seq)
         self._flights.add(ref, name, now_s)
+        if not self._slots:
+            self._slot_moved_s = now_s
         self._slots += 1
         self._actions.append(Publish(self._connection, ref, name))
         self.counters[f"published_{name}"] += 1

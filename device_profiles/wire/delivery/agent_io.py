@@ -179,18 +179,6 @@ class ForgetSegment:
 
 
 @dataclass(frozen=True, slots=True)
-class Reseal:
-    """These numbers were used in another life of the outbox (an old image of it was put back).
-
-    Open a new segment and move the blocks above ``after_seq``, which were never published, into it with new headers.
-    Until that is done the machine neither sends nor trims them.
-    """
-
-    segment: int
-    after_seq: int
-
-
-@dataclass(frozen=True, slots=True)
 class PinLineage:
     """First contact: remember durably to whom this agent belongs."""
 
@@ -199,7 +187,7 @@ class PinLineage:
 
 @dataclass(frozen=True, slots=True)
 class Reconnect:
-    """Close this connection and open another after the usual back-off."""
+    """Close this connection and open another after the usual back-off. The machine is offline from here on."""
 
     connection: int
     reason: str
@@ -220,5 +208,5 @@ class Alarm:
 
 
 AgentAction = (
-    SendSync | Publish | Trim | DropStored | GiveUp | Unshelve | ForgetSegment | Reseal | PinLineage | Reconnect | Alarm
+    SendSync | Publish | Trim | DropStored | GiveUp | Unshelve | ForgetSegment | PinLineage | Reconnect | Alarm
 )

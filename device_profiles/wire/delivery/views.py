@@ -22,7 +22,6 @@ class SegmentView:
         shelved: Seqs kept but not to be sent.
         stored: Seqs the collector has durably.
         held: Seqs the collector keeps unread: kept here too, and not sent.
-        frozen_above: Seqs above this were numbered twice (the outbox was rolled back): neither sent nor trimmed.
     """
 
     segment: int
@@ -32,7 +31,6 @@ class SegmentView:
     shelved: IntervalSet
     stored: IntervalSet = field(default_factory=IntervalSet)
     held: IntervalSet = field(default_factory=IntervalSet)
-    frozen_above: int | None = None
 
     @classmethod
     def of(cls, span: SegmentSpan) -> SegmentView:
@@ -45,8 +43,6 @@ class SegmentView:
             end = settled.end_of(seq)
             if end is not None:
                 return end
-        if self.frozen_above is not None and seq > self.frozen_above:
-            return 1 << 63
         return None
 
     def settled(self, seq: int) -> bool:
@@ -55,7 +51,4 @@ class SegmentView:
 
     def trimmable(self, safe: IntervalSet) -> IntervalSet:
         """Seqs that ``safe`` allows to delete and that are still kept for sending."""
-        top = self.frozen_above
-        if top is not None:
-            safe = safe.intersection(IntervalSet.of((0, top)))
         return safe.subtract(self.gone).subtract(self.shelved)

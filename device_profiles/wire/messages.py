@@ -103,8 +103,8 @@ class Receipt:
     refused: Refusal | None = None
 
     def encode(self) -> bytes:
-        """The bytes of this receipt."""
-        return _receipt_to_pb(self).SerializeToString(deterministic=True)
+        """The bytes of this receipt. Raises ``ValueError`` when it is too large to be read."""
+        return _bytes(_receipt_to_pb(self))
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,7 +143,7 @@ class Sync:
     segments: tuple[SegmentExtent, ...]
 
     def encode(self) -> bytes:
-        """The bytes of this sync."""
+        """The bytes of this sync. Raises ``ValueError`` when it is too large to be read."""
         message = pb.Sync(nonce=self.nonce, outbox_id=self.outbox_id)
         for extent in self.segments:
             message.segments.add(
@@ -154,7 +154,7 @@ class Sync:
                 readings_total=extent.readings_total,
                 absent=extent.absent.to_bytes(),
             )
-        return message.SerializeToString(deterministic=True)
+        return _bytes(message)
 
 
 @dataclass(frozen=True, slots=True)
@@ -172,9 +172,9 @@ class Synced:
     receipt: Receipt
 
     def encode(self) -> bytes:
-        """The bytes of this answer."""
+        """The bytes of this answer. Raises ``ValueError`` when it is too large to be read."""
         message = pb.Synced(nonce=self.nonce, utc_ns=self.utc_ns, receipt=_receipt_to_pb(self.receipt))
-        return message.SerializeToString(deterministic=True)
+        return _bytes(message)
 
 
 @dataclass(frozen=True, slots=True)
@@ -214,7 +214,7 @@ class State:
     sent_at_ns: int = 0
 
     def encode(self) -> bytes:
-        """The bytes of this state."""
+        """The bytes of this state. Raises ``ValueError`` when it is too large to be read."""
         message = pb.State(
             alive=self.alive,
             connection=self.connection,
@@ -233,7 +233,7 @@ class State:
                 profile_version=device.profile.version,
                 profile_digest=device.profile.digest,
             )
-        return message.SerializeToString(deterministic=True)
+        return _bytes(message)
 
 
 def parse_receipt(data: bytes) -> Receipt:
@@ -270,6 +270,12 @@ def parse_state(data: bytes) -> State:
         MessageRejected: It breaks a limit or is no state.
     """
     return _parse(data, pb.State(), _state_from_pb)
+
+
+def _bytes(message: Message) -> bytes:
+    data = message.SerializeToString(deterministic=True)
+    at_most(len(data), limits.MAX_MESSAGE_BYTES, "bytes in a message")
+    return data
 
 
 def _parse(data: bytes, message: _MessageT, read: Callable[[_MessageT], _ResultT]) -> _ResultT:

@@ -19,7 +19,7 @@ class ProjectorOptions:
 
     flush_after_s: float = 10.0
     rows_max: int = 16_000_000
-    round_readings: int = 400_000
+    round_readings: int = 250_000
     poll_s: float = 1.0
     mark_every_s: float = 5.0
 

@@ -34,6 +34,9 @@ from harkara_io.log_errors import LogError
 
 _log: Final = logging.getLogger(__name__)
 
+_READ_BYTES: Final = 4 << 20
+"""Read from the journal's file in one go, and kept until it is projected. [bytes]"""
+
 
 class Projector:
     """The one writer of a lake.
@@ -78,6 +81,7 @@ class Projector:
             self._known = KnownBlocks.of_others(cursor, self._identity if same else None)
         self._note = lake.note if same else lake.note.at(self._identity, 0)
         self._stats = ProjectorStats(position=self._note.position, durable=self._note.position if same else 0)
+        self._read_ahead: Sequence[JournalEntry] = ()
         self._staged: list[tuple[str, int, int, int]] = []
         self._staged_losses: list[tuple[str, int, int]] = []
         self._oldest_staged_s: float | None = None
@@ -170,13 +174,18 @@ class Projector:
                 self._lake.note.at(self._identity, self._stats.position), next_block=self._note.next_block
             )
             self._staged, self._staged_losses, self._oldest_staged_s = [], [], None
+            self._read_ahead = ()
 
     def _next_entries(self) -> Sequence[JournalEntry]:
         limit = self._options.round_readings
         taken = self._feed.take(self._note.position, readings_max=limit)
         if taken or self._note.position >= self._journal.head:
             return taken
-        return up_to(self._journal.read(self._note.position, blocks_max=4096, bytes_max=8 << 20), limit)
+        if not self._read_ahead or self._read_ahead[0].position <= self._note.position:
+            self._read_ahead = self._journal.read(self._note.position, blocks_max=4096, bytes_max=_READ_BYTES)
+        taken = up_to(self._read_ahead, limit)
+        self._read_ahead = self._read_ahead[len(taken) :]
+        return taken
 
     def _project(self, entries: Sequence[JournalEntry]) -> None:
         position = entries[-1].position

@@ -70,7 +70,7 @@ def run(seconds: float = SECONDS) -> dict[str, Any]:
     return {
         "about": (
             "Ten channels a minute over TLS 1.3 and MQTT 3.1.1; IP packets both ways, steady state times a day plus "
-            "one connection. Keep-alive 5 min and sync every hour with a block a minute; 1 h and 6 h with one in 15 min."
+            "one connection. Keep-alive 5 min, sync every hour with a block a minute; 1 h and 6 h with one in 15 min."
         ),
         "sealed_every_minute": measure(EVERY_MINUTE, seconds),
         "sealed_every_15_min": measure(EVERY_QUARTER, seconds),

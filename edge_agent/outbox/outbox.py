@@ -118,16 +118,22 @@ class Outbox(OutboxReading):
         return int.from_bytes(self._random_bytes(8), "big") or 1
 
     def _follow(self, state: State) -> None:
-        """Go on with a cleanly ended segment or begin a new one; either is on the disk before its first block."""
+        """Begin a segment for this start; it is on the disk before its first block.
+
+        After a clean stop as well: a card image that is put back, or a card that takes back its last write, would
+        otherwise use numbers again that the collector has already given receipts for.
+        """
         newest = state.newest
         moved = state.owner.fingerprint != self._owner.fingerprint
         if moved:
             state.owner = replace(state.owner, fingerprint=self._owner.fingerprint, outbox_id=self._random_bytes(16))
-        if newest is not None and newest.clean:
-            newest = state.segments[newest.ordinal] = replace(newest, clean=False)
-            if not moved:
-                return
-        reason = "hardware" if moved else "crash" if newest else "first"
+        reason = "crash"
+        if newest is None:
+            reason = "first"
+        elif moved:
+            reason = "hardware"
+        elif newest.clean:
+            reason = "start"
         new = successor(newest, state.owner, reason, self._random_id())
         state.segments[new.ordinal] = new
 

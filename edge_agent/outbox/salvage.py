@@ -221,7 +221,13 @@ class Salvage:
 
 
 def successor(parent: Segment | None, owner: Owner, reason: str, segment_id: int) -> Segment:
-    """The segment that follows ``parent``; nothing sealed in it yet."""
+    """The segment that follows ``parent``; nothing sealed in it yet.
+
+    A parent that never sealed a block is unknown to the collector: its own parent is named instead.
+    """
+    line = (0, 0)
+    if parent is not None:
+        line = (parent.segment, parent.tail) if parent.tail else (parent.parent, parent.parent_tail)
     return Segment(
         segment=segment_id,
         ordinal=parent.ordinal + 1 if parent else 1,
@@ -230,8 +236,8 @@ def successor(parent: Segment | None, owner: Owner, reason: str, segment_id: int
         last_digest=b"",
         absent=EMPTY,
         shelved=EMPTY,
-        parent=parent.segment if parent else 0,
-        parent_tail=parent.tail if parent else 0,
+        parent=line[0],
+        parent_tail=line[1],
         reason=reason,
         outbox_id=owner.outbox_id,
         fingerprint=owner.fingerprint,

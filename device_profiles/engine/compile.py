@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from importlib import import_module
 from typing import Any, Final
 
 from device_profiles.checksums import CHECKSUMS
@@ -64,6 +65,9 @@ def compile_profile(
 
 def _compile(document: Table, profile_id: str, digest: bytes, variant: str | None) -> Profile:
     channels = compile_channels(document["channels"])
+    if document.get("codec"):
+        # Loaded now, so that the first frame is as quick as the others.
+        import_module("device_profiles.engine.codec_rows")
     transport = document["transport"]
     framing = str((document.get("framing") or {}).get("kind") or DEFAULT_FRAMING.get(transport["kind"], "none"))
     variants = [str(item["name"]) for item in document.get("variants") or []]

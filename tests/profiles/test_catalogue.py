@@ -107,13 +107,13 @@ def test_the_longest_frames_cost_little(name: str) -> None:
             for port in ports:
                 best_s = min(_timed(profile, data, port) for _ in range(3))
                 worst_s = max(worst_s, best_s)
-    assert worst_s < 0.005, f"{worst_s * 1e3:.2f} ms"
+    assert worst_s < 0.002, f"{worst_s * 1e3:.2f} ms"
 
 
 def _timed(profile: Profile, data: bytes, port: int | None) -> float:
-    start = time.perf_counter()
+    start = time.thread_time()
     profile.decode(data, port=port)
-    return time.perf_counter() - start
+    return time.thread_time() - start
 
 
 def test_a_profile_fits_a_small_agent() -> None:

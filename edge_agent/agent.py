@@ -2,7 +2,7 @@
 
 ::
 
-    device stages --samples--> queue (1,024; full: devices wait) --> gatherer --commit--> outbox <-- uplink --> broker
+    device stages --samples--> queue (256; full: devices wait) --> gatherer --commit--> outbox <-- uplink --> broker
 """
 
 from __future__ import annotations

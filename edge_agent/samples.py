@@ -8,7 +8,7 @@ from typing import Final
 
 from edge_agent.drivers.ports import Sample
 
-SAMPLES_MAX: Final = 1024
+SAMPLES_MAX: Final = 256
 """Limit. A full queue makes devices wait (their bytes wait in the kernel); ``queued`` in the status shows it."""
 
 

@@ -1,0 +1,96 @@
+"""Writes ``tests/wire/vectors/*.json``: ``python -m tests.wire.make_vectors``. Only a new version may change one."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from pathlib import Path
+
+from device_profiles.wire.dictionary import DICTIONARY_1
+from device_profiles.wire.encode import encode
+from device_profiles.wire.intervals import IntervalSet
+from device_profiles.wire.model import (
+    Anchor,
+    Block,
+    ClockState,
+    Column,
+    Encoding,
+    LossReason,
+    LossRecord,
+    OpenRecord,
+    TextEvent,
+)
+from tests.wire import reference_decoder
+from tests.wire.samples import NOW_NS, weather
+
+FOLDER = Path(__file__).parent / "vectors"
+
+
+def samples() -> dict[str, tuple[str, Block, Encoding]]:
+    """Name to what it shows, the block, and how it is packed."""
+    plain = weather(rows=4)
+    noisy = tuple((row * 7919 + row * row * 31) % 1000 - 500 for row in range(130))
+    extremes = Column("extremes", "1", 0, (0, (1 << 63) - 1, -(1 << 63), 5))
+    gappy = Column("gappy", "m", -3, (None, 1500, None, 1250), ((1, 3),))
+    doubles = Column("double", "1", None, (0.1, -0.0, None, 1e300), ((3, 4),))
+    event = TextEvent("valve", NOW_NS + 1_500_000_000, "stuck, ½ open")
+    full = dataclasses.replace(plain, columns=(*plain.columns, gappy, doubles), texts=(event,))
+    ids = bytes(range(16))
+    gone = IntervalSet.of((3, 9), (12, 12))
+    records = dataclasses.replace(
+        weather(rows=0),
+        columns=(),
+        losses=(
+            LossRecord(LossReason.SHED, 77, IntervalSet.of((3, 9), (12, 12)), 1440, "weather", NOW_NS, NOW_NS + 9),
+        ),
+        anchors=(Anchor(bytes(8), 1_000_000_007, NOW_NS, 20_000_000, ClockState.GPS),),
+        opened=OpenRecord(77, 12, ids, ids[::-1], "crash"),
+    )
+    return {
+        "plain": ("three columns, four rows, a cadence of a minute", plain, Encoding.STORED),
+        "one_row": ("a single row: no windows at all", weather(rows=1), Encoding.STORED),
+        "windows": (
+            "130 rows: three windows a column, second differences, a step",
+            dataclasses.replace(
+                weather(rows=130),
+                columns=(
+                    Column("noisy", "1", 0, noisy),
+                    Column("ramp", "m", -1, tuple(3 * row * row for row in range(130))),
+                    Column("stepped", "m/s", -2, tuple(20 + 75 * (value % 9) for value in noisy)),
+                ),
+            ),
+            Encoding.STORED,
+        ),
+        "extremes": (
+            "the ends of 64 bits: escapes, and differences that wrap",
+            dataclasses.replace(plain, columns=(extremes,)),
+            Encoding.STORED,
+        ),
+        "full": ("missing values, doubles, flags, a text event", full, Encoding.STORED),
+        "deflated_body": (
+            "a deflated body",
+            dataclasses.replace(full, texts=(event,) * 12),
+            Encoding.ZLIB,
+        ),
+        "zstd_body": ("the same body in zstd", dataclasses.replace(full, texts=(event,) * 12), Encoding.ZSTD),
+        "records": ("no rows: loss record, anchor and open record", records, Encoding.STORED),
+    }
+
+
+def main() -> None:
+    """Write all vectors."""
+    FOLDER.mkdir(exist_ok=True)
+    for name, (shows, block, encoding) in samples().items():
+        data = encode(block, compression=encoding)
+        plain = encode(block, compression=Encoding.ZLIB)
+        vector = {
+            "shows": shows,
+            "block": data.hex(),
+            # From the decoder that shares nothing with the encoder; the test compares with ours as well.
+            "holds": reference_decoder.decode(plain, DICTIONARY_1),
+        }
+        (FOLDER / f"{name}.json").write_text(json.dumps(vector, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,6 +1,6 @@
 """Damages the catalogue's own frames and decodes them: ``python -m tests.profiles.fuzz --inputs 1000000 --json``.
 
-Half of the inputs pass by the envelope, as if a checksum had been right by chance. Ends with 1 at any error but a reject.
+Half of the inputs pass by the envelope, as if a checksum had been right by chance. Ends at any error but a reject.
 """
 
 from __future__ import annotations

@@ -71,7 +71,13 @@ class NmeaEpochs:
         contradicted: Those among them that differed from the first statement.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, *, year_min: int = YEAR_MIN) -> None:
+        """Start empty.
+
+        Args:
+            year_min: Earliest year a receiver is believed; lower it to read old recordings.
+        """
+        self._year_min = year_min
         self.restated = 0
         self.contradicted = 0
         self._epoch: _Open | None = None
@@ -156,7 +162,7 @@ class NmeaEpochs:
         new = [number for channel, number in epoch.numbers.items() if channel not in epoch.given]
         if not epoch.given:
             date = self._dated(epoch)
-            if date is not None and epoch.time_of_day_ns is not None and epoch.fix and date[0] >= YEAR_MIN:
+            if date is not None and epoch.time_of_day_ns is not None and epoch.fix and date[0] >= self._year_min:
                 epoch.observed_at_ns = _utc_ns(date, epoch.time_of_day_ns)
             if epoch.observed_at_ns is None:
                 new += _untrusted_time(epoch)

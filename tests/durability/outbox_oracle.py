@@ -135,8 +135,8 @@ def wrong_numbers(outbox: Outbox, promised: Promised) -> list[str]:
     block = decode(outbox.read(ref.segment, ref.seq))
     if ref.seq == 1:
         opened = block.opened
-        spans = list(outbox.segments(0, 1000))
-        if opened is None or (len(spans) > 1 and opened.parent_segment != spans[-2].segment):
+        parents = [span.segment for span in outbox.segments(0, 1000)[:-1] if span.tail]
+        if opened is None or opened.parent_segment != (parents[-1] if parents else 0):
             wrong.append("a new segment does not name its parent")
     else:
         before = outbox.get(ref.segment, ref.seq - 1)

@@ -13,7 +13,7 @@ from typing import Final
 
 from collector.lake.lake import METADATA, Lake
 
-MERGE_BYTES_MAX: Final = 8 << 20
+MERGE_BYTES_MAX: Final = 2 << 20
 """Files above this stay as they are: a merge sorts, and sorting more at a time would spill."""
 
 

@@ -12,6 +12,8 @@ class ProjectorOptions:
     Attributes:
         flush_after_s: Longest time rows wait for a commit. [s]
         rows_max: Rows at which a commit comes at once; bounds what a crash makes it do again.
+        large_rows: Rows that make a file large enough to be left alone for ever.
+        large_after_s: How long so many wait, so that a steady stream does not commit all the time. [s]
         round_readings: Readings decoded in one go; bounds memory (about 60 bytes each).
         poll_s: How often the journal is looked at when nobody wakes it. [s]
         mark_every_s: How often the durable mark moves, and with it what the journal may trim. [s]
@@ -19,6 +21,8 @@ class ProjectorOptions:
 
     flush_after_s: float = 10.0
     rows_max: int = 16_000_000
+    large_rows: int = 2_000_000
+    large_after_s: float = 5.0
     round_readings: int = 250_000
     poll_s: float = 1.0
     mark_every_s: float = 5.0

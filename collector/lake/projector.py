@@ -242,11 +242,14 @@ class Projector:
     def _commit_due(self) -> bool:
         if self._oldest_staged_s is None:
             return False
+        rows, waited_s = self._lake.staged(READING), time.monotonic() - self._oldest_staged_s
+        options = self._options
         return (
             self._wanted > self._stats.position
-            or self._lake.staged(READING) >= self._options.rows_max
-            or self._lake.staged(BLOCK) >= self._options.rows_max // 64
-            or time.monotonic() - self._oldest_staged_s >= self._options.flush_after_s
+            or rows >= options.rows_max
+            or self._lake.staged(BLOCK) >= options.rows_max // 64
+            or waited_s >= options.flush_after_s
+            or (rows >= options.large_rows and waited_s >= options.large_after_s)
         )
 
     def _commit(self) -> None:

@@ -96,9 +96,9 @@ class AgentClient:
 
     def _on_message(self, _client: paho.Client, _userdata: object, message: paho.MQTTMessage) -> None:
         if message.topic.endswith("/receipt"):
-            self.receipts.append(parse_receipt(message.payload))
+            self.receipts.append(parse_receipt(bytes(message.payload)))
         else:
-            self.synced.append(parse_synced(message.payload))
+            self.synced.append(parse_synced(bytes(message.payload)))
 
     def send(self, *payloads: bytes, kind: TopicKind = TopicKind.BLOCK) -> None:
         """Publish with QoS 1 and wait for the PUBACKs."""

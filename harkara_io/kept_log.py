@@ -1,8 +1,8 @@
 """A durable log that outlives its file: any failed fsync or contradiction moves it to a new one.
 
-After a failed fsync the kernel may have dropped the pages and call them clean, so the next fsync succeeds over a hole:
-the file is never written again. Whatever verifies is copied to a new file, the old one is moved aside, and the write
-that failed is done again there.
+After a failed fsync the kernel may have dropped the pages and call them clean. Whether writing on in that file is safe
+then hangs on what SQLite happens to write again; so the file is never written again. Whatever verifies is copied to a
+new file, the old one is moved aside, and the write that failed is done again there.
 """
 
 from __future__ import annotations

@@ -4,9 +4,8 @@ Settings and why:
 
 - ``locking_mode=EXCLUSIVE``: one process, no shared-memory index that could disagree with the file.
 - write-ahead log with ``synchronous=FULL``: a commit returns after its fsync. NORMAL would not sync commits at all.
-- ``wal_autocheckpoint=0``: SQLite discards the errors of its automatic checkpoints. A failed fsync there would be
-  retried, succeed without having written anything, and the log would be reset over lost pages. Checkpoints are called
-  here, and an error means the file is finished (`KeptLog`).
+- ``wal_autocheckpoint=0``: SQLite discards the errors of its automatic checkpoints, so nobody would hear that the main
+  file can no longer be written. Checkpoints are called here, and an error means the file is finished (`KeptLog`).
 - ``mmap_size=0``: an I/O error is a result code, not a SIGBUS. ``secure_delete=OFF``: trimming does not rewrite pages.
 - ``max_page_count``: the cap. The write-ahead log is kept below a share of it by checkpoints.
 """

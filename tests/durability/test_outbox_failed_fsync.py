@@ -7,8 +7,6 @@ import random
 import shutil
 from pathlib import Path
 
-import pytest
-
 from tests.durability.outbox_oracle import broken_promises
 from tests.durability.rebuild import Disk, lay_out
 from tests.durability.recorder import Event, Run, build_shim, record
@@ -60,26 +58,3 @@ def test_after_a_failed_fsync_nothing_depends_on_that_file(tmp_path: Path) -> No
                 assert not wrong, f"fsync {number} of {failed.name} failed, cut at {point}, {mode}: {wrong[:3]}"
                 shutil.rmtree(folder)
     assert moved >= 3, "no file was exchanged: the failures did not arrive"
-
-
-def test_the_test_sees_an_outbox_that_goes_on(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """An outbox that answers a failed fsync by trying again in the same file must fail the test above."""
-    shim = build_shim(tmp_path)
-    stubborn = "tests.durability.stubborn_outbox"
-    clean = record(shim, stubborn, tmp_path / "clean", tmp_path / "clean.log", "9")
-    calls = [event for event in clean.events if event.op in COUNTED]
-    syncs = [number for number, event in enumerate(calls, 1) if event.op == "S" and number > 20]
-    chance = random.Random(32)
-    wrong: list[str] = []
-    for number in syncs[::4]:
-        run = record(shim, stubborn, tmp_path / f"data{number}", tmp_path / f"log{number}", "9", fail=f"{number} 5 0")
-        for _, disk in disks_after(run, number, calls[number - 1], chance):
-            folder = tmp_path / "disk"
-            folder.mkdir()
-            lay_out(disk.after_cut(chance, "none"), folder)
-            try:
-                wrong += broken_promises(folder, disk.promises)
-            except Exception as exc:  # noqa: BLE001
-                wrong.append(repr(exc))
-            shutil.rmtree(folder)
-    assert any("is gone" in text for text in wrong) or len(wrong) > 3, wrong

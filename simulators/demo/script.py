@@ -150,8 +150,9 @@ class Script:
         self.view.event(f"{self._now_s():5.1f} s  {text}")
 
     def _bytes_per_reading(self) -> float | None:
-        readings = self._collector.get("stored_readings")
-        return self._collector["block_bytes"] / readings if readings else None
+        # Both of the journal: what the lake has lags behind its bytes.
+        counters = self._collector.get("journal", {}).get("counters", {})
+        return counters["block_bytes"] / counters["readings"] if counters.get("readings") else None
 
     def _show(self) -> None:
         cast = self.cast

@@ -36,7 +36,6 @@ def samples() -> dict[str, tuple[str, Block, Encoding]]:
     event = TextEvent("valve", NOW_NS + 1_500_000_000, "stuck, ½ open")
     full = dataclasses.replace(plain, columns=(*plain.columns, gappy, doubles), texts=(event,))
     ids = bytes(range(16))
-    gone = IntervalSet.of((3, 9), (12, 12))
     records = dataclasses.replace(
         weather(rows=0),
         columns=(),

@@ -66,9 +66,7 @@ class Recording:
             wall_ns = part[0].observed_at_ns
             # A boot ten days ago, known to the millisecond; identifiers random as in the field.
             boot_ns = 864_123_456_000_000
-            clock = ClockSection(
-                _ids(1, 8), 864_123_456_000_000 + start * _MINUTE_NS, wall_ns, ClockState.NTP, 2_000_000
-            )
+            clock = ClockSection(_ids(1, 8), boot_ns + start * _MINUTE_NS, wall_ns, ClockState.NTP, 2_000_000)
             yield Block(
                 agent="station-0042",
                 segment=int.from_bytes(_ids(2, 8), "little"),

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import re
+
 from device_profiles.wire import limits
 from device_profiles.wire.digest import CHAIN_BYTES
 from device_profiles.wire.model import Block, Column
 from device_profiles.wire.topics import check_agent_id
+
+_CONTROL = re.compile(r"[\x00-\x1f\x7f]")
 
 MAX_CLOCK_ERROR_NS = 1 << 60
 """Thirty-six years: what a clock that knows nothing may claim. [ns]"""
@@ -37,7 +41,7 @@ def name(text: str, what: str, *, empty: bool = False) -> str:
     The wire separates names by two of them.
     """
     raw = text.encode()
-    if len(raw) > limits.MAX_NAME_BYTES or not (raw or empty) or any(byte < 0x20 or byte == 0x7F for byte in raw):
+    if len(raw) > limits.MAX_NAME_BYTES or not (raw or empty) or _CONTROL.search(text):
         raise ValueError(f"{what} {text[:40]!r}: 1 to {limits.MAX_NAME_BYTES} bytes without control characters")
     return text
 

@@ -25,6 +25,7 @@ from simulators.demo.processes import DemoError, Process, Stage, run_harkara, wa
 from simulators.weather import CHANNELS, UNITS
 
 SECONDS: Final = 120.0
+"""Two syncs of either habit; a time that holds no whole number of them counts them wrongly."""
 AGENT: Final = "link-station"
 DAY_S: Final = 86_400.0
 _START_S: Final = 60.0
@@ -55,9 +56,9 @@ class Habit:
     state_s: float
 
 
-EVERY_MINUTE: Final = Habit(factor=12, seal_s=54, keepalive_s=300, sync_s=3600, state_s=86_400)
+EVERY_MINUTE: Final = Habit(factor=60, seal_s=54, keepalive_s=300, sync_s=3600, state_s=86_400)
 """One row a block. Keep-alive and sync as for a metered link: what only reassures is rare."""
-EVERY_QUARTER: Final = Habit(factor=180, seal_s=870, keepalive_s=3600, sync_s=21_600, state_s=86_400)
+EVERY_QUARTER: Final = Habit(factor=360, seal_s=870, keepalive_s=3600, sync_s=21_600, state_s=86_400)
 """Fifteen rows a block."""
 
 

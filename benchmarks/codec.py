@@ -25,7 +25,8 @@ def run() -> dict[str, object]:
     weather = next((recording for recording in series if recording.name == "midc_raw"), series[0])
     return {
         "about": (
-            "One core, processor time (user and system; the machine may be shared), best of several rounds. Decoding checks digests and gives times, series, mantissas, doubles and flags."
+            "One core, processor time (user and system; the machine may be shared), best of several rounds. "
+            "Decoding checks digests and gives times, series, mantissas, doubles and flags."
         ),
         "source": source,
         "blocks_of_240_readings": _measure(list(weather.blocks(16)), 240),

@@ -30,7 +30,7 @@ from device_profiles.wire.body import (
 from device_profiles.wire.compression import Unpackable, decompress
 from device_profiles.wire.decode import decode
 from device_profiles.wire.digest import COVERED_FROM, PREFIX, computed_digest
-from device_profiles.wire.header import checked_header
+from device_profiles.wire.header import checked_header, header_of
 from device_profiles.wire.limits import MAX_BLOCK_BYTES, MAX_READINGS, MAX_SIGNATURE_BYTES
 from device_profiles.wire.model import (
     Anchor,
@@ -157,7 +157,7 @@ def decode_many(blocks: Sequence[bytes], *, check_digest: bool = True) -> Batch:
 def _info(message: pb.Block | None) -> BlockInfo | None:
     if message is None:
         return None
-    header, clock = checked_header(message), clock_of(message)
+    header, clock = header_of(message), clock_of(message)
     profile = decode_schema(message.schema).profile
     if not message.body:
         return BlockInfo(header, profile, clock)

@@ -50,6 +50,11 @@ def checked_header(message: pb.Block) -> BlockHeader:
         at_most(len(message.signature), limits.MAX_SIGNATURE_BYTES, "bytes of signature")
     except ValueError as exc:
         raise BlockRejected(RejectReason.BAD_HEADER, str(exc)) from exc
+    return header_of(message)
+
+
+def header_of(message: pb.Block) -> BlockHeader:
+    """The header of a block whose fields have been checked before."""
     return BlockHeader(
         version=message.revision + 1,
         agent=message.agent,

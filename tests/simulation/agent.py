@@ -136,10 +136,10 @@ class AgentNode:
     def power_cut(self) -> None:
         """The process dies and the disk goes back to its last fsync."""
         self.kill()
-        before = self.readings()
+        before = self.answered_for()
         taken = self.disk.power_cut(self.time.rng)
         if self.disk.lying:
-            self.world.oracle.lied(before - self.readings())
+            self.world.oracle.lied(before - self.answered_for())
             self.world.oracle.lives_twice(self.readings())
         self.time.note(self.owner, f"power cut, {taken} commits taken back")
 
@@ -164,6 +164,15 @@ class AgentNode:
         found = {(row.owner, row.number) for row in self.disk.table("row").values()}
         for block in self.disk.table("block").values():
             found.update((reading.owner, reading.number) for reading in block.readings)
+        return found
+
+    def answered_for(self) -> set[tuple[str, int]]:
+        """Keys of all readings this disk still answers for: kept, or in a loss record that has not arrived."""
+        found = self.readings()
+        for line in self.disk.table("loss").values():
+            for seq in line.record.intervals.numbers():
+                for block in self.world.oracle.by_key.get((self.name, line.record.segment, seq), ()):
+                    found.update((reading.owner, reading.number) for reading in block.readings)
         return found
 
     def _later(self, delay_s: float, what: Callable[[], None], *, any_life: bool = False) -> None:

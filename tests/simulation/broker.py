@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections import deque
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -50,7 +51,6 @@ class Broker:
         self.subscribed = False
         self.queue: deque[UpMessage] = deque()
         self.inflight: dict[int, UpMessage] = {}
-        self._mid = 0
 
     def latency(self) -> float:
         return self.time.rng.uniform(0.01, 0.15)
@@ -81,7 +81,6 @@ class Broker:
         node.connections += 1
         self.collector = (node, node.connections)
         self.subscribed = True
-        self._mid = 0  # packet identifiers start over: a stale acknowledgement would hit another message
         self.time.after(0, self.pump)
         return node.connections
 
@@ -156,12 +155,14 @@ class Broker:
             arrive()
 
     def pump(self) -> None:
-        """Hand on as much as the collector reads."""
+        """Hand on as much as the collector reads.
+
+        The lowest free packet identifier is taken, as some brokers do: a stale acknowledgement hits another message.
+        """
         while self.queue and self.collector is not None and len(self.inflight) < 40 and not self.collector[0].paused:
             node, connection = self.collector
             message = self.queue.popleft()
-            self._mid += 1
-            mid = self._mid
+            mid = next(number for number in itertools.count(1) if number not in self.inflight)
             self.inflight[mid] = message
             self.time.after(self.latency(), lambda m=mid, msg=message: node.deliver(connection, m, msg))  # type: ignore[misc]
 

@@ -123,6 +123,10 @@ class CollectorNode:
         if lake:
             self.lake.catalogue.load(image["catalogue"])
             self.lake.files = {fid: file._replace(durable=True) for fid, file in image["files"].items()}
+        else:
+            self.lake.roll_back_broken()
+            self.lake.fsync_files()
+            self.journal.learn(self.lake.blocks())
         self.world.oracle.restored()
         self.time.note("collector", f"restored from a backup{'' if lake else ' (journal only)'}")
         self.start()
@@ -159,7 +163,7 @@ class CollectorNode:
             return
         self.connection = None
         if self.running:
-            self._later(self.time.rng.uniform(1, 6), self._connect)
+            self._later(self.time.rng.uniform(0.2, 4), self._connect)
 
     def refusal(self, agent: str) -> Refusal | None:
         """The registry."""
@@ -259,7 +263,10 @@ class CollectorNode:
             match action:
                 case Commit():
                     self._commit = action
-                    self._later(self.time.rng.uniform(0.005, 0.06), self._finish_commit)
+                    # Most fsyncs are quick; now and then a disk stalls for seconds.
+                    rng = self.time.rng
+                    wait_s = rng.uniform(1, 6) if rng.random() < 0.04 else rng.uniform(0.005, 0.06)
+                    self._later(wait_s, self._finish_commit)
                 case SendReceipt():
                     self.time.note("collector", f"receipt {action.receipt.segments}")
                     oracle.promised(self, action.agent, action.receipt)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -102,6 +102,25 @@ class ModelJournal:
         for number, aside in enumerate(commit.aside, base + 1):
             changes.append(("aside", number, (aside.kind, aside.reason, payloads.get(aside.token.slot))))
         self.disk.write(changes, sync=self.world.rules.journal_full_sync)
+
+    def learn(self, blocks: Iterable[SimBlock]) -> None:
+        """After a restore beside a younger lake: what the lake holds is stored, whatever the backup knows of it."""
+        for block in blocks:
+            if block.key in self.disk.table("key"):
+                continue
+            place = (block.agent, block.segment)
+            row = self.disk.table("row").get(place, SegmentRow())
+            row = replace(
+                row,
+                stored=row.stored.add(block.seq),
+                lost=row.lost.subtract(IntervalSet().add(block.seq)),
+                claimed=row.claimed.subtract(IntervalSet().add(block.seq)),
+                held=row.held.subtract(IntervalSet().add(block.seq)),
+                ordinal=block.ordinal,
+                opened=row.opened or block.opened,
+            )
+            line = KeyLine(block.digest, block.previous, 0, self.world.time.now)
+            self.disk.write([("key", block.key, line), ("row", place, row)])
 
     @property
     def next_position(self) -> int:

@@ -64,7 +64,7 @@ class Lake:
 
     def attach(self, journal: ModelJournal) -> None:
         """At the start of the process: check what was never fsynced, and find the place to go on."""
-        self._roll_back_broken()
+        self.roll_back_broken()
         identity, _ = self.offset
         if identity != journal.identity:
             # Another journal, or a restored one: its positions mean something else. Leave out what is here already.
@@ -75,7 +75,8 @@ class Lake:
                 [("meta", "offset", (journal.identity, first - 1)), ("meta", "rejoined", identity is not None)]
             )
 
-    def _roll_back_broken(self) -> None:
+    def roll_back_broken(self) -> None:
+        """Take out what a power cut emptied, and all behind it: the journal still has that."""
         files: dict[int, FileLine] = self.catalogue.table("file")
         identity, _ = self.offset
         broken = [fid for fid in files if self.files[fid].broken and files[fid].identity == identity]

@@ -54,7 +54,6 @@ class Oracle:
         self.given: dict[bytes, LossReason] = {}
         self.dropped_stored: set[bytes] = set()
         self.stored_now_unsure = False  # between a restore and the end of the run
-        self.touched: set[int] = set()  # invariants that were really put to the test
 
     def violate(self, invariant: int, what: str) -> None:
         self.violations[invariant] += 1

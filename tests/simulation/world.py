@@ -109,6 +109,7 @@ class World:
             ("lying-card", 0.25, self._lie, 1),
             ("clone", 0.2, self._clone, 1),
             ("old-image", 0.12, self._put_back_old_image, 1),
+            ("collector-link", 0.4, self.broker.drop_collector, 6),
             ("collector-kill", 0.5, self._kill_collector, 3),
             ("collector-power", 0.5, self._cut_collector_power, 3),
             ("broker-kill", 0.4, self._kill_broker, 2),
@@ -196,10 +197,10 @@ class World:
 
         def put_back() -> None:
             node.stop()
-            before = node.readings()
+            before = node.answered_for()
             node.disk.load(image)
             self.lies = True  # the operator took readings back, as a lying card would
-            self.oracle.lied(before - node.readings())
+            self.oracle.lied(before - node.answered_for())
             self.oracle.lives_twice(node.readings())
             self.time.note("world", f"old image put back into {node.owner}")
             self._soon(1, 5, node.start)

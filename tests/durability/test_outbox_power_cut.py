@@ -59,7 +59,7 @@ def test_every_failing_call_leaves_what_was_promised(shim: Path, tmp_path: Path,
     assert clean.status == 0, clean.output
     calls = sum(event.op in "WTSD" for event in clean.events)
     assert calls > 60
-    step = 1 if os.environ.get("HARKARA_POWER_CUTS") else 7
+    step = 1 if os.environ.get("HARKARA_POWER_CUTS") else 14
     for number in range(1 + random.Random(6).randrange(step), calls + 1, step):
         folder = tmp_path / f"data{number}"
         run = record(shim, WORKLOAD, folder, tmp_path / f"log{number}", "6", fail=f"{number} {error}")

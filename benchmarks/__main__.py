@@ -63,7 +63,7 @@ def main(words: list[str] | None = None) -> int:
         else:
             _print(name, result)
         if args.write_docs:
-            document.write_result(name, result, here)
+            document.write_result(name, result, here, seconds=args.seconds)
     return 1 if failed else 0
 
 

@@ -18,17 +18,25 @@ Every figure here was printed by the command above its table, on the machine nam
 """
 
 
-def write_result(name: str, result: Mapping[str, Any], machine: dict[str, str | int], path: Path = DOCUMENT) -> None:
+def write_result(
+    name: str,
+    result: Mapping[str, Any],
+    machine: dict[str, str | int],
+    *,
+    seconds: float | None = None,
+    path: Path = DOCUMENT,
+) -> None:
     """Replace (or append) the section of one benchmark.
 
     Args:
         name: Name of the benchmark.
         result: What it gave; nested objects become dotted names.
         machine: From ``machine.describe``.
+        seconds: What ``--seconds`` said, if anything. [s]
         path: The page.
     """
     page = path.read_text(encoding="utf-8") if path.exists() else _HEAD
-    section = "\n".join([_begin(name), *_section(name, result, machine), _end(name)])
+    section = "\n".join([_begin(name), *_section(name, result, machine, seconds), _end(name)])
     pattern = re.compile(re.escape(_begin(name)) + r".*?" + re.escape(_end(name)), re.DOTALL)
     known = pattern.search(page) is not None
     page = pattern.sub(lambda _: section, page) if known else f"{page.rstrip()}\n\n{section}\n"
@@ -44,14 +52,17 @@ def _end(name: str) -> str:
     return f"<!-- end {name} -->"
 
 
-def _section(name: str, result: Mapping[str, Any], machine: dict[str, str | int]) -> Iterator[str]:
+def _section(
+    name: str, result: Mapping[str, Any], machine: dict[str, str | int], seconds: float | None
+) -> Iterator[str]:
     targets: Mapping[str, Any] = result.get("targets", {})
     yield f"## {name}"
     yield ""
     if about := result.get("about"):
         yield f"{about}"
         yield ""
-    yield f"`python -m benchmarks {name} --json`"
+    given = "" if seconds is None else f" --seconds {seconds:g}"
+    yield f"`python -m benchmarks {name}{given} --json`"
     yield ""
     yield "| what | measured | asked |"
     yield "|---|---:|---:|"

@@ -6,6 +6,7 @@ import argparse
 import importlib
 import inspect
 import json
+import signal
 import sys
 import time
 import traceback
@@ -47,6 +48,8 @@ def main(words: list[str] | None = None) -> int:
     parser.add_argument("--seconds", type=float, help="how long to measure, where a benchmark runs for a time")
     parser.add_argument("--write-docs", action="store_true", help="put the results into docs/benchmarks.md")
     args = parser.parse_args(words)
+    # As Ctrl-C does: what a benchmark has started is stopped on the way out.
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
     names = list(NAMES) if "all" in args.names else list(dict.fromkeys(args.names))
     here = machine.describe()
     failed = 0

@@ -143,8 +143,10 @@ class Intake:
         self._topics: dict[str, tuple[str, TopicKind] | None] = {}
         self._arrived: deque[tuple[int, Message]] = deque()
         """Every message not acknowledged yet, in order of arrival: PUBACKs must go out in it (MQTT-4.6.0-2)."""
-        self._blocks: dict[int, tuple[Message, str]] = {}
-        """Blocks not settled yet, by the token's slot, with what becomes of them as far as is known."""
+        self._blocks: dict[int, bytes] = {}
+        """Payloads of the blocks not settled yet, by the token's slot."""
+        self._fates: dict[str, set[int]] = {"committed": set(), "quarantined": set(), "refused": set()}
+        """Slots of those of which is known what becomes of them; a block in none of these is a duplicate or stale."""
         self._done: set[int] = set()
         self._next_index = 0
         self._work = asyncio.Event()
@@ -197,16 +199,22 @@ class Intake:
     def take(self, batch: Sequence[Message]) -> None:
         """Verify messages and hand them to the machine, in order."""
         blocks: list[io.BlockCame] = []
+        refused: dict[str, bool] = {}
         for message in batch:
             index = self._next_index
             self._next_index = index + 1
             self._arrived.append((index, message))
             agent, kind = self._parse(message.topic)
             if kind is TopicKind.BLOCK:
-                examined = examine(message.payload, agent)
-                self._blocks[index] = (message, "refused" if self._is_refused(agent) else "duplicate")
+                payload = message.payload
+                self._blocks[index] = payload
+                if agent not in refused:
+                    refused[agent] = self._is_refused(agent)
+                if refused[agent]:
+                    self._fates["refused"].add(index)
+                facts, fault = examine(payload, agent)
                 token = io.Token(message.generation, message.packet_id, index)
-                blocks.append(io.BlockCame(token, agent, len(message.payload), examined.facts, examined.fault))
+                blocks.append(io.BlockCame(token, agent, len(payload), facts, fault))
             elif kind is TopicKind.SYNC:
                 # What came before it must be known when it is answered.
                 self._admit(blocks)
@@ -290,10 +298,8 @@ class Intake:
                 self._carry_out((action,))
                 continue
             blocks = action.blocks
-            for block in blocks:
-                self._blocks[block.token.slot] = (self._blocks[block.token.slot][0], "committed")
-            for kept in action.aside:
-                self._blocks[kept.token.slot] = (self._blocks[kept.token.slot][0], "quarantined")
+            self._fates["committed"].update([block.token.slot for block in blocks])
+            self._fates["quarantined"].update([kept.token.slot for kept in action.aside])
             data = [self._payload(block) for block in blocks]
             positions = await self._committer.commit(action, self._payload, time.time_ns())
             self.counters.commits += 1
@@ -304,7 +310,7 @@ class Intake:
         self._acknowledge()
 
     def _payload(self, item: io.StoreBlock | io.KeepAside) -> bytes:
-        return self._blocks[item.token.slot][0].payload
+        return self._blocks[item.token.slot]
 
     # What the machine says
 
@@ -314,11 +320,9 @@ class Intake:
                 self.counters.receipts += 1
                 self._source.publish(topic(action.agent, TopicKind.RECEIPT), action.receipt.encode())
             elif isinstance(action, io.Ack):
-                for token in action.tokens:
-                    self._settle(token, stale=False)
+                self._settle(action.tokens, otherwise="duplicate")
             elif isinstance(action, io.Release):
-                for token in action.tokens:
-                    self._settle(token, stale=True)
+                self._settle(action.tokens, otherwise="stale")
             elif isinstance(action, io.SendSynced):
                 self.counters.receipts += 1
                 synced = replace(action.synced, utc_ns=time.time_ns())
@@ -331,19 +335,29 @@ class Intake:
                 closer.add_done_callback(self._closers.discard)
             # Pausing and resuming: the source counts the same bytes against the same cap and pauses by itself.
 
-    def _settle(self, token: io.Token, *, stale: bool) -> None:
-        """The machine is done with a message; an acknowledged one is released a second time, which changes nothing."""
-        if not self._arrived or token.slot < self._arrived[0][0]:
+    def _settle(self, tokens: Sequence[io.Token], *, otherwise: str) -> None:
+        """The machine is done with these; what was acknowledged comes here again as released, which changes nothing.
+
+        Args:
+            tokens: Messages, not all of them blocks.
+            otherwise: What became of those of which nothing else is known.
+        """
+        if not self._arrived:
             return
-        self._done.add(token.slot)
-        block = self._blocks.pop(token.slot, None)
-        if block is None:
-            return
-        fate = block[1]
-        if stale and fate not in {"committed", "quarantined"}:
-            fate = "stale"
-        setattr(self.counters, fate, getattr(self.counters, fate) + 1)
-        self.counters.waiting -= 1
+        oldest = self._arrived[0][0]
+        slots = {token.slot for token in tokens if token.slot >= oldest}
+        self._done |= slots
+        blocks = slots & self._blocks.keys()
+        for slot in blocks:
+            del self._blocks[slot]
+        counters = self.counters
+        counters.waiting -= len(blocks)
+        for fate, known in self._fates.items():
+            hit = blocks & known
+            known.difference_update(hit)
+            blocks -= hit
+            setattr(counters, fate, getattr(counters, fate) + len(hit))
+        setattr(counters, otherwise, getattr(counters, otherwise) + len(blocks))
 
     def _acknowledge(self) -> None:
         arrived, done = self._arrived, self._done

@@ -55,6 +55,9 @@ from harkara_io.sd_notify import Notifier
 
 LOG: Final = logging.getLogger(__name__)
 
+GC_THRESHOLD: Final = (50_000, 20, 50)
+"""A commit makes thousands of small tuples that die with it, none of them in a cycle."""
+
 REGISTRY_POLL_S: Final = 5.0
 """How often another process's change of the registry is looked for. [s] Our own commands tell at once."""
 
@@ -82,6 +85,7 @@ async def run_collector(
         gc.collect()
         # What is open now lives as long as the process; the collector of garbage need not walk it again and again.
         gc.freeze()
+        gc.set_threshold(*GC_THRESHOLD)
         async with asyncio.TaskGroup() as group:
             helpers = [
                 group.create_task(_project(parts.projector), name="projector"),

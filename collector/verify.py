@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Final, Literal
+from typing import Final, Literal, NamedTuple
 
+from google.protobuf.message import DecodeError
+
+from device_profiles.wire import block_pb2 as pb
 from device_profiles.wire.body import check_cells, rejecting, unpack_body
-from device_profiles.wire.compression import decompress
+from device_profiles.wire.compression import Unpackable, decompress
 from device_profiles.wire.decode import decode
 from device_profiles.wire.delivery.collector_io import BlockFacts
 from device_profiles.wire.header import parse, verified
@@ -18,8 +20,7 @@ REASON_CHARS_MAX: Final = 60
 """A rejection's words travel in every receipt of the segment: keep them short."""
 
 
-@dataclass(frozen=True, slots=True)
-class Examined:
+class Examined(NamedTuple):
     """Outcome of looking at one message on a ``block`` topic.
 
     Attributes:
@@ -46,10 +47,12 @@ def examine(data: bytes, agent: str) -> Examined:
         header = verified(message, data, agent)
         if not header.supported:
             return Examined(_facts(header, verdict="hold", reason=str(RejectReason.UNKNOWN_VERSION)))
-        with rejecting(header):
-            check_cells(header.rows, len(decode_schema(message.schema).columns))
-            decompress(message.values, message.values_encoding)
-            unpack_body(message)
+        try:
+            _inflate(message)
+        except (Unpackable, DecodeError, ValueError):
+            # Again, to have it named: no good block pays for the naming.
+            with rejecting(header):
+                _inflate(message)
         if header.records:
             # Few blocks carry records; only these are decoded here.
             block = decode(data)
@@ -57,6 +60,14 @@ def examine(data: bytes, agent: str) -> Examined:
     except BlockRejected as exc:
         return _rejected(exc)
     return Examined(_facts(header))
+
+
+def _inflate(message: pb.Block) -> None:
+    check_cells(message.rows, len(decode_schema(message.schema).columns))
+    if message.values_encoding:
+        decompress(message.values, message.values_encoding)
+    if message.body:
+        unpack_body(message)
 
 
 def _facts(

@@ -243,6 +243,7 @@ def test_acknowledgements_keep_the_order_of_arrival(tmp_path: Path) -> None:
         assert not intake._arrived
         assert not intake._done
         assert not intake._blocks
+        assert not any(intake._fates.values())
         await collector.die()
 
     asyncio.run(run())

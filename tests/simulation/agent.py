@@ -119,7 +119,7 @@ class AgentNode:
         """What a changed rule asks for: no new segment, and numbers from what is still there."""
         line = self.outbox.newest()
         assert line is not None
-        kept = max((seq for ordinal, seq in self.outbox.keys() if ordinal == line.ordinal), default=0)
+        kept = max((seq for ordinal, seq in self.disk.table("block") if ordinal == line.ordinal), default=0)
         if not self.disk.table("meta")["clean"]:
             self.outbox.write([("segment", line.ordinal, line._replace(tail=kept, absent=EMPTY))])
 
@@ -314,7 +314,7 @@ class AgentNode:
         except DiskFullError:
             self.time.note(self.owner, f"disk full: {type(action).__name__} not done")
 
-    def _apply(self, action: AgentAction) -> None:
+    def _apply(self, action: AgentAction) -> None:  # noqa: C901 - one line per action
         oracle = self.world.oracle
         match action:
             case SendSync():

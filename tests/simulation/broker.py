@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 from collections import deque
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from device_profiles.wire.delivery.collector_io import Token
@@ -164,7 +165,7 @@ class Broker:
             message = self.queue.popleft()
             mid = next(number for number in itertools.count(1) if number not in self.inflight)
             self.inflight[mid] = message
-            self.time.after(self.latency(), lambda m=mid, msg=message: node.deliver(connection, m, msg))  # type: ignore[misc]
+            self.time.after(self.latency(), partial(node.deliver, connection, mid, message))
 
     def acknowledge(self, node: CollectorNode, tokens: tuple[Token, ...]) -> None:
         """PUBACKs written to the collector's present socket. The wire carries the identifier, nothing else."""

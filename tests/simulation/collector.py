@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from device_profiles.wire.delivery.collector import CollectorMachine, CollectorPolicy
@@ -256,7 +257,7 @@ class CollectorNode:
         if self.machine is not None and self.machine.waiting:
             self._flush_soon()
 
-    def _carry_out(self, actions: tuple[CollectorAction, ...]) -> None:
+    def _carry_out(self, actions: tuple[CollectorAction, ...]) -> None:  # noqa: C901 - one line per action
         oracle = self.world.oracle
         broker = self.world.broker
         for action in actions:
@@ -293,7 +294,7 @@ class CollectorNode:
         self.paused = False
         unread, self._unread = self._unread, []
         for connection, mid, message in unread:
-            self.time.after(0.001, lambda c=connection, m=mid, msg=message: self.deliver(c, m, msg))  # type: ignore[misc]
+            self.time.after(0.001, partial(self.deliver, connection, mid, message))
         self.time.after(0.002, self.world.broker.pump)
 
     # ---- projection -------------------------------------------------------------------------------------------

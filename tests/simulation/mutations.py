@@ -3,20 +3,19 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import cast
 
 from device_profiles.wire.delivery import admission
 from device_profiles.wire.delivery.agent import AgentMachine, Phase
 from device_profiles.wire.delivery.agent_io import AgentEvent, DropStored, Puback, Trim
 from device_profiles.wire.delivery.batch import Batch
 from device_profiles.wire.delivery.collector import CollectorMachine
-from device_profiles.wire.delivery.collector_io import Ack, BlockFacts, CollectorAction, Commit, Token
+from device_profiles.wire.delivery.collector_io import Ack, BlockFacts, CollectorAction, Commit, SendReceipt, Token
 from device_profiles.wire.delivery.entries import SegmentEntry
 from device_profiles.wire.delivery.lanes import START
 from device_profiles.wire.delivery.views import SegmentView
 from device_profiles.wire.intervals import EMPTY, IntervalSet
 from device_profiles.wire.messages import Receipt, SegmentReceipt, Sync, Synced
-from device_profiles.wire.model import LossReason, LossRecord
+from device_profiles.wire.model import LossRecord
 from tests.simulation.rules import FULL, Rules
 
 # ---- the agent's machine ----------------------------------------------------------------------------------------
@@ -146,8 +145,6 @@ class ReceiptsBeforeCommit(CollectorMachine):
         return (*early, *actions)
 
     def _send_early(self, agent: str, answers: tuple[SegmentReceipt, ...]) -> None:
-        from device_profiles.wire.delivery.collector_io import SendReceipt
-
         self._actions.append(SendReceipt(agent, self._receipt(answers)))
 
 
@@ -184,10 +181,6 @@ class CallsHeldStored(CollectorMachine):
             for answer in synced.receipt.segments
         )
         return replace(synced, receipt=replace(synced.receipt, segments=segments))
-
-
-class RejectsUnverified(CollectorMachine):
-    """Lets what does not verify pass for what the topic says; see `Rules.verified_at_intake`."""
 
 
 class NeverPauses(CollectorMachine):
@@ -233,7 +226,7 @@ def _with_admission(changed: type[admission.Admission]) -> type[CollectorMachine
     class Changed(CollectorMachine):
         def __init__(self, *args: object, **kwargs: object) -> None:
             super().__init__(*args, **kwargs)  # type: ignore[arg-type]
-            self._admission.__class__ = cast("type[admission.Admission]", changed)
+            self._admission.__class__ = changed
 
     return Changed
 
@@ -283,7 +276,8 @@ MUTATIONS: tuple[Mutation, ...] = (
         FULL, fingerprint_checked=False, segment_at_every_start=False)),
     Mutation("clean-stop-resumes", "ids", "a clean stop lets the segment go on", replace(
         FULL, segment_at_every_start=False)),
-    Mutation("loss-record-once", "A8", "a loss record dies with its carrier", replace(FULL, records_travel_again=False)),
+    Mutation("loss-record-once", "A8", "a loss record dies with its carrier", replace(
+        FULL, records_travel_again=False)),
     Mutation("receipt-before-commit", "C4", "receipt, then commit", _collector(ReceiptsBeforeCommit)),
     Mutation("puback-before-commit", "C4", "PUBACK, then commit", _collector(AcknowledgesBeforeCommit)),
     Mutation("stale-ack", "C1", "acknowledge on another connection", _collector(AcknowledgesStale)),
@@ -303,4 +297,3 @@ MUTATIONS: tuple[Mutation, ...] = (
     Mutation("no-anti-join", "proj", "project again after a restore", replace(FULL, anti_join=False)),
 )  # fmt: skip
 BY_NAME = {mutation.name: mutation for mutation in MUTATIONS}
-assert LossReason.SHED in LossReason

@@ -2,11 +2,19 @@
 
 from __future__ import annotations
 
+import sys
 from collections import Counter
+from collections.abc import Iterator
+from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass, field
+from itertools import repeat
 
+from tests.simulation.mutations import BY_NAME, MUTATIONS
 from tests.simulation.rules import FULL, Rules
 from tests.simulation.world import World
+
+MUTATION_SEEDS = 200
+CHUNK = 10
 
 
 @dataclass(frozen=True, slots=True)
@@ -17,12 +25,27 @@ class Outcome:
     violations: Counter[int]
     first: list[str]
     faults: list[str]
-    events: int
     accepted: int
-    lost_blocks: int
+    given_up: int
     excused: int
-    duration_s: float
     trace: list[str] = field(default_factory=list)
+
+
+@dataclass(frozen=True, slots=True)
+class Catch:
+    """Whether a mutation broke something.
+
+    Attributes:
+        name: The mutation.
+        seed: First seed that showed it; None when none did.
+        invariants: Which invariants broke there.
+        seeds: How many seeds were run.
+    """
+
+    name: str
+    seed: int | None
+    invariants: tuple[int, ...]
+    seeds: int
 
 
 def run_seed(seed: int, rules: Rules = FULL, *, trace: bool = False) -> Outcome:
@@ -35,10 +58,58 @@ def run_seed(seed: int, rules: Rules = FULL, *, trace: bool = False) -> Outcome:
         violations=oracle.violations,
         first=oracle.first,
         faults=world.faults,
-        events=world.time.events,
         accepted=len(oracle.accepted),
-        lost_blocks=len(oracle.given),
+        given_up=len(oracle.given),
         excused=len(oracle.excused),
-        duration_s=world.time.now,
         trace=world.time.lines or [],
     )
+
+
+def run_mutation(name: str, seeds: int = MUTATION_SEEDS) -> Catch:
+    """Seeds from 0 on, until one breaks an invariant."""
+    rules = BY_NAME[name].rules
+    for seed in range(seeds):
+        outcome = run_seed(seed, rules)
+        if outcome.violations:
+            return Catch(name, seed, tuple(sorted(outcome.violations)), seed + 1)
+    return Catch(name, None, (), seeds)
+
+
+def _name_of(rules: Rules) -> str:
+    return next((mutation.name for mutation in MUTATIONS if mutation.rules is rules), "")
+
+
+def _run_chunk(seeds: range, name: str) -> list[Outcome]:
+    rules = BY_NAME[name].rules if name else FULL
+    return [run_seed(seed, rules) for seed in seeds]
+
+
+def run_seeds(seeds: int, *, jobs: int, rules: Rules = FULL) -> Iterator[Outcome]:
+    """Outcomes of the seeds ``0 … seeds - 1``, in order."""
+    name = _name_of(rules)
+    chunks = [range(start, min(start + CHUNK, seeds)) for start in range(0, seeds, CHUNK)]
+    if jobs <= 1:
+        for chunk in chunks:
+            yield from _run_chunk(chunk, name)
+        return
+    with ProcessPoolExecutor(jobs) as pool:
+        for outcomes in pool.map(_run_chunk, chunks, repeat(name)):
+            yield from outcomes
+
+
+def run_mutations(names: list[str], *, jobs: int) -> Iterator[Catch]:
+    """Each mutation until it is caught, in order."""
+    if jobs <= 1:
+        yield from map(run_mutation, names)
+        return
+    with ProcessPoolExecutor(jobs) as pool:
+        yield from pool.map(run_mutation, names)
+
+
+def progress(text: str) -> None:
+    """One line on stderr that replaces itself on a terminal; in a log only now and then."""
+    if sys.stderr.isatty():
+        sys.stderr.write(f"\r\x1b[K{text}")
+    else:
+        sys.stderr.write(f"{text}\n")
+    sys.stderr.flush()

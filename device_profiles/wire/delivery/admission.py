@@ -221,6 +221,12 @@ class Admission:
         for child, _ in self._entries.children(entry.agent, entry.segment):
             self._judge(batch, self._entries.get(entry.agent, child))
 
+    def review(self, batch: Batch, agent: str, segment: int) -> None:
+        """Look at a segment's descent again: a restore may have brought evidence that no arriving block will."""
+        entry = self._entries.get(agent, segment)
+        if entry.base.opened is not None and entry.base.opened.parent_segment:
+            self._judge(batch, entry)
+
     def _judge(self, batch: Batch, child: SegmentEntry) -> None:
         """Two children of one parent, or a parent that went on after the child was born: one life too many.
 

@@ -190,6 +190,7 @@ class CollectorMachine:
             return
         for named in sync.segments:
             self._admission.place(batch, agent, named.segment, sync.outbox_id, named.ordinal)
+            self._admission.review(batch, agent, named.segment)
             absent = named.absent
             if named.first_kept > 1:
                 absent = absent.add(1, named.first_kept - 1)

@@ -95,7 +95,7 @@ class _Scanner:
         else:
             match = _STRING.match(self.text, self.at) or _SCALAR.match(self.text, self.at)
             assert match is not None, "a scalar may be empty"
-            self.at = match.end()
+            self.at = max(match.end(), self.at + 1)  # past a stray bracket too: every value moves on
 
     def _next_item(self, closing: str) -> bool:
         """Step over blanks and commas; False, and behind the bracket, at the end of the array or inline table."""

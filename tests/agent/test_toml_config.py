@@ -131,6 +131,11 @@ def test_lines_of_every_construct() -> None:
     assert lines[("list", 1, "sub", 0, "y")] == 23
 
 
+@pytest.mark.parametrize("text", ["a = [}", "a = {]", "a = [{]}", "[[", "a = [[[,}", "a =\nb = ]"])
+def test_a_stray_bracket_ends_the_scan(text: str) -> None:
+    key_lines(text)
+
+
 @given(st.text(alphabet="ab[]{}=,.\"'#\n \\1", max_size=60))
 def test_any_text_gives_lines_or_none_but_never_hangs_or_fails(text: str) -> None:
     count = text.count("\n") + 1

@@ -15,7 +15,7 @@ from device_profiles.wire.delivery.lanes import START
 from device_profiles.wire.delivery.views import SegmentView
 from device_profiles.wire.intervals import EMPTY, IntervalSet
 from device_profiles.wire.messages import Receipt, SegmentReceipt, Sync, Synced
-from device_profiles.wire.model import LossRecord
+from device_profiles.wire.model import LossReason, LossRecord
 from tests.simulation.rules import FULL, Rules
 
 # ---- the agent's machine ----------------------------------------------------------------------------------------
@@ -190,10 +190,8 @@ class NeverPauses(CollectorMachine):
         pass
 
 
-class InfersNothing(CollectorMachine):
-    """Leaves unsaid what an agent no longer has (against the resolved rule)."""
-
-    def _take_sync(self, batch: Batch, agent: str, sync: Sync) -> None:
+class _InfersNothing(admission.Admission):
+    def infer_losses(self, batch: Batch, agent: str, segment: int, absent: IntervalSet, reason: LossReason) -> None:
         pass
 
 
@@ -283,7 +281,8 @@ MUTATIONS: tuple[Mutation, ...] = (
     Mutation("stale-ack", "C1", "acknowledge on another connection", _collector(AcknowledgesStale)),
     Mutation("held-as-stored", "C5", "call held stored", _collector(CallsHeldStored)),
     Mutation("no-pause", "C4", "read on whatever waits", _collector(NeverPauses)),
-    Mutation("no-inference", "resolved", "say nothing of what is absent", _collector(InfersNothing)),
+    Mutation("no-inference", "resolved", "say nothing of what is absent", _collector(
+        _with_admission(_InfersNothing))),
     Mutation("no-verify", "C2, C5", "store what does not verify", replace(FULL, verified_at_intake=False)),
     Mutation("journal-normal", "C3", "journal with synchronous=NORMAL", replace(FULL, journal_full_sync=False)),
     Mutation("dedupe-window", "C7", "forget the ledger after a minute", replace(FULL, dedupe_window_s=60.0)),

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
 from tests.simulation.mutations import MUTATIONS
@@ -30,3 +32,8 @@ def test_a_seed_is_the_same_world_twice() -> None:
 def test_worlds_have_faults() -> None:
     kinds = {fault for seed in range(SEEDS) for fault in run_seed(seed).faults}
     assert len(kinds) >= 8, kinds
+
+
+def test_the_documentation_names_every_mutation() -> None:
+    page = (Path(__file__).parents[2] / "docs" / "delivery.md").read_text(encoding="utf-8")
+    assert [mutation.name for mutation in MUTATIONS if f"| `{mutation.name}` |" not in page] == []

@@ -200,6 +200,18 @@ def test_held_is_named_held_and_stored_once_it_can_be_read() -> None:
     assert (later.held, later.stored) == (EMPTY, run((1, 1)))
 
 
+def test_a_new_program_lets_held_blocks_be_offered_again() -> None:
+    collector = Collector()
+    collector.take(facts(1, verdict="hold", reason="version 9"))
+    extent = SegmentExtent(7, 1, 1, 1, 10)
+    collector.sync(extent)
+    assert of(SendSynced, collector.settle())[0].synced.receipt.segments[0].held == run((1, 1))
+    successor = Collector(collector.ledger)
+    successor.sync(extent)
+    assert of(SendSynced, successor.settle())[0].synced.receipt.segments[0].held == EMPTY
+    assert not of(Commit, successor.take(facts(1, verdict="hold", reason="version 9")))
+
+
 def test_a_rejection_names_the_digest_and_is_not_kept_twice() -> None:
     collector = Collector()
     bad = facts(3, verdict="reject", reason="bad body")

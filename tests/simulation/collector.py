@@ -66,7 +66,6 @@ class CollectorNode:
         self.payloads: dict[int, Any] = {}
         self.readable_version = 1
         self.turned_away_s: dict[str, float] = {}
-        self.released_s = float("-inf")
         self._slot = 0
         self._flush_due = False
         self._commit: Commit | None = None
@@ -85,10 +84,6 @@ class CollectorNode:
         self._flush_due = False
         self._commit = None
         self.machine = self.world.rules.collector_machine(self.journal, self, policy=self.policy)
-        if not self.disk.full:
-            # This program may read what the last one could not, or what a backup of its time calls held.
-            self.journal.release_held()
-            self.released_s = self.time.now
         self.lake.attach(self.journal)
         self.time.note("collector", f"started, generation {self.journal.identity.generation}")
         self._later(self.time.rng.uniform(0.5, 3), self._connect)
@@ -211,10 +206,6 @@ class CollectorNode:
     def refused_lately(self, agent: str) -> bool:
         """Whether blocks of this agent were turned away lately: these are acknowledged and not kept."""
         return self.time.now - self.turned_away_s.get(agent, float("-inf")) < 5.0
-
-    def released_lately(self) -> bool:
-        """Whether held blocks were released lately: acknowledgements for them may still be on their way."""
-        return self.time.now - self.released_s < 5.0
 
     # ---- the machine ------------------------------------------------------------------------------------------
 

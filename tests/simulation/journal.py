@@ -140,10 +140,3 @@ class ModelJournal:
 
     def losses(self) -> list[LossEntry]:
         return list(self.disk.table("loss").values())
-
-    def release_held(self) -> None:
-        """After an upgrade: what was held can be read now, and may come again."""
-        rows: dict[tuple[str, int], SegmentRow] = self.disk.table("row")
-        changes: list[Change] = [("row", key, replace(row, held=EMPTY)) for key, row in rows.items() if row.held]
-        if changes:
-            self.disk.write(changes)

@@ -154,7 +154,7 @@ class Oracle:
             or any(rejection.digest == payload.digest for rejection in row.rejected)
         ):
             return
-        if collector.refused_lately(agent) or collector.released_lately():
+        if collector.refused_lately(agent):
             return
         self.violate(5, f"{payload.segment:x}:{payload.seq} acknowledged, and a crash would lose it")
 

@@ -16,7 +16,7 @@ from device_profiles.wire.delivery.collector_io import (
     StoreBlock,
     Token,
 )
-from device_profiles.wire.delivery.entries import Entries, SegmentEntry
+from device_profiles.wire.delivery.entries import Entries, Key, SegmentEntry
 from device_profiles.wire.delivery.ports import Ledger
 from device_profiles.wire.intervals import IntervalSet
 from device_profiles.wire.messages import Rejection
@@ -54,6 +54,11 @@ class Admission:
         self._rejections_max = rejections_max
         self._alarm = alarm
         self.counters = counters
+        self._held_now: dict[Key, IntervalSet] = {}  # what this very program could not read
+
+    def held(self, agent: str, segment: int) -> IntervalSet:
+        """Seqs that were held since this program started."""
+        return self._held_now.get((agent, segment), IntervalSet())
 
     def admit(self, batch: Batch, token: Token, facts: BlockFacts) -> None:
         """Decide on one verified block of an active agent."""
@@ -142,6 +147,8 @@ class Admission:
             batch.touch(entry)
             self.counters["held"] += 1
             self._alarm(facts.agent, "held", facts.reason)
+        key = (facts.agent, facts.segment)
+        self._held_now[key] = self._held_now.get(key, IntervalSet()).add(facts.seq)
         batch.tell(facts.agent, facts.segment, facts.seq)
 
     def _reject(

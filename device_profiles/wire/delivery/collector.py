@@ -296,7 +296,8 @@ class CollectorMachine:
                     segment=named.segment,
                     stored=stored,
                     safe=_at_most(self._safe(agent, named.segment, stored), bound),
-                    held=_at_most(row.held, bound),
+                    # What an earlier program could not read, this one may: leave it out and it is offered again.
+                    held=_at_most(row.held.intersection(self._admission.held(agent, named.segment)), bound),
                     rejected=row.rejected,
                     lost=_at_most(row.lost, bound),
                 )

@@ -16,7 +16,7 @@ FILE = re.compile(
     r"`((?:device_profiles|edge_agent|collector|simulators|harkara_io|tests|docs|deploy|benchmarks|examples)/[\w./-]+)`"
 )
 COMMAND = re.compile(r"^\s*(?:\$ )?harkara (\w+)", re.MULTILINE)
-MAKE = re.compile(r"\bmake (\w[\w-]*)")
+MAKE = re.compile(r"(?:^|`)\s*make (\w[\w-]*)", re.MULTILINE)
 
 
 def documents() -> list[Path]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import random
+from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
@@ -14,8 +15,8 @@ from harkara_io.log_errors import Incident
 from tests.durability import journal_workload
 from tests.durability.damage import spoil
 from tests.durability.journal_workload import AGENTS, SEGMENT, a_block
-from tests.durability.rebuild import Disk, lay_out
-from tests.durability.recorder import Run, build_shim, record
+from tests.durability.recorder import build_shim, record
+from tests.durability.replay import replay
 
 STATES = int(os.environ.get("HARKARA_POWER_CUTS", "1200"))
 WORKLOAD = "tests.durability.journal_workload"
@@ -26,12 +27,12 @@ def shim(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return build_shim(tmp_path_factory.mktemp("shim"))
 
 
-def newest(promises: list[str], word: str, place: int) -> int:
+def newest(promises: Sequence[str], word: str, place: int) -> int:
     """The highest number promised under a word."""
     return max((int(text.split()[place]) for text in promises if text.startswith(word)), default=0)
 
 
-def broken_promises(folder: Path, promises: list[str]) -> list[str]:
+def broken_promises(folder: Path, promises: Sequence[str]) -> list[str]:
     """Open a rebuilt journal with the real code and hold it against what was promised."""
     incidents: list[Incident] = []
     journal = Journal.open(folder / "journal.db", bytes_max=64 << 20, on_incident=incidents.append)
@@ -76,40 +77,11 @@ def wrong_ledger(journal: Journal, entries: list[JournalEntry], promised: int) -
     return wrong
 
 
-def replay(run: Run, tmp_path: Path, states: int, seed: int) -> tuple[int, list[str]]:
-    """Rebuild ``states`` disks, spread over the whole record, and check each."""
-    chance = random.Random(seed)
-    opened = next(index for index, event in enumerate(run.events) if event.op == "P")
-    points = [
-        (index, mode) for index in range(opened, len(run.events)) for mode in ("none", "all", "some", "some", "some")
-    ]
-    chosen = sorted(points if len(points) <= states else chance.sample(points, states))
-    disk = Disk()
-    at = 0
-    wrong: list[str] = []
-    for number, (index, mode) in enumerate(chosen):
-        while at <= index:
-            disk.apply(run.events[at])
-            at += 1
-        folder = tmp_path / str(number)
-        folder.mkdir()
-        lay_out(disk.after_cut(chance, mode), folder)
-        try:
-            found = broken_promises(folder, disk.promises)
-        except Exception as exc:  # noqa: BLE001
-            found = [f"{type(exc).__name__}: {exc}"]
-        wrong.extend(f"event {index} {mode}: {text}" for text in found)
-        for path in sorted(folder.rglob("*"), reverse=True):
-            path.unlink()
-        folder.rmdir()
-    return len(chosen), wrong
-
-
 def test_nothing_promised_is_lost_at_any_power_cut(shim: Path, tmp_path: Path) -> None:
     run = record(shim, WORKLOAD, tmp_path / "data", tmp_path / "log", "12")
     assert run.status == 0, run.output
     assert sum(event.op == "S" for event in run.events) >= 12, "no fsync was seen: the recorder does not record"
-    states, wrong = replay(run, tmp_path, STATES, seed=11)
+    states, wrong = replay(run, tmp_path, broken_promises, states=STATES, seed=11)
     assert states >= min(STATES, 300)
     assert not wrong, f"{len(wrong)} of {states}: {wrong[:5]}"
 
@@ -121,7 +93,7 @@ def test_the_replay_catches_a_journal_that_does_not_sync(
     monkeypatch.setenv("HARKARA_TEST_SYNCHRONOUS", "NORMAL")
     run = record(shim, "tests.durability.careless_journal", tmp_path / "data", tmp_path / "log", "12")
     assert run.status == 0, run.output
-    _, wrong = replay(run, tmp_path, 200, seed=12)
+    _, wrong = replay(run, tmp_path, broken_promises, states=200, seed=12)
     assert wrong
 
 

@@ -41,6 +41,7 @@ class Unit:
 _ROWS: Final[tuple[tuple[str, str, float, float, str, str, str], ...]] = (
     ("1", "number", 1, 0, "", "C62", "UNITLESS"),
     ("%", "number", 0.01, 0, "%", "P1", "PERCENT"),
+    ("[ppth]", "number", 0.001, 0, "‰", "NX", "PPTH"),
     ("[ppm]", "number", 1e-6, 0, "ppm", "59", "PPM"),
     ("[ppb]", "number", 1e-9, 0, "ppb", "61", "PPB"),
     ("m3/m3", "number", 1, 0, "m³/m³", "H60", "M3-PER-M3"),
@@ -99,6 +100,8 @@ _ROWS: Final[tuple[tuple[str, str, float, float, str, str, str], ...]] = (
     ("V", "voltage", 1, 0, "V", "VLT", "V"),
     ("mV", "voltage", 0.001, 0, "mV", "2Z", "MilliV"),
     ("uV", "voltage", 1e-6, 0, "µV", "D82", "MicroV"),
+    ("V/m", "electric field", 1, 0, "V/m", "D50", "V-PER-M"),
+    ("Ohm.cm", "resistivity", 0.01, 0, "Ω·cm", "C60", "OHM-CentiM"),
     ("A", "current", 1, 0, "A", "AMP", "A"),
     ("mA", "current", 0.001, 0, "mA", "4K", "MilliA"),
     ("uA", "current", 1e-6, 0, "µA", "B84", "MicroA"),

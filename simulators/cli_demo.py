@@ -72,7 +72,7 @@ def run(args: argparse.Namespace) -> int:
         _report(console, cast, figures, verdict)
         if args.keep:
             _keep(console, cast, script)
-    _next_steps(console, layout)
+    _next_steps(console, layout, kept=args.keep)
     if args.json:
         # The last line, whole, whatever the width of the terminal.
         print(json.dumps(asdict(figures)), flush=True)
@@ -122,7 +122,7 @@ def _keep(console: Console, cast: Cast, script: Script) -> None:
         script.watch(view)
 
 
-def _next_steps(console: Console, layout: Layout) -> None:
+def _next_steps(console: Console, layout: Layout, *, kept: bool) -> None:
     config = shlex.quote(str(layout.collector_config))
     _say(
         console,
@@ -130,7 +130,8 @@ def _next_steps(console: Console, layout: Layout) -> None:
     )
     _say(console, f"  harkara query {WEATHER} --config {config} --limit 26")
     _say(console, f"  harkara collector run --config {config}      # and look at its page")
-    _say(console, "  harkara demo --keep                          # the same, left running")
+    if not kept:
+        _say(console, "  harkara demo --keep                          # the same, left running")
     _say(console, "  harkara agent init --port /dev/ttyUSB0       # an agent for a sensor of your own")
 
 

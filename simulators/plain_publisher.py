@@ -19,6 +19,9 @@ from simulators.pace import Pace
 
 TOPIC: Final = "plain/weather"
 
+REOPEN_S: Final = 0.05
+"""Between two looks for the port. [s]"""
+
 
 def _client(args: argparse.Namespace, name: str) -> mqtt.Client:
     client = mqtt.Client(CallbackAPIVersion.VERSION2, client_id=name)
@@ -33,18 +36,32 @@ def publish(args: argparse.Namespace) -> None:
     # Kinder than connect(): a broker that is down at the start does not end the script.
     client.connect_async("127.0.0.1", args.mqtt_port)
     client.loop_start()
-    port = os.open(args.port, os.O_RDONLY | os.O_NOCTTY)
+    while pace.sleep(REOPEN_S):
+        try:
+            port = os.open(args.port, os.O_RDONLY | os.O_NOCTTY)
+        except OSError:
+            continue  # Unplugged: somebody plugs it in again.
+        try:
+            _publish_port(client, port, pace)
+        finally:
+            os.close(port)
+    client.disconnect()
+    client.loop_stop()
+
+
+def _publish_port(client: mqtt.Client, port: int, pace: Pace) -> None:
+    """Publish the lines of an open port until it hangs up or SIGTERM comes."""
     rest = b""
     while pace.readable(port):
         try:
             data = os.read(port, 4096)
         except OSError:
-            break
+            return
+        if not data:
+            return  # The other end is gone; a terminal says so by nothing at all.
         *lines, rest = (rest + data).split(b"\n")
         for line in lines:
             client.publish(TOPIC, line, qos=1)
-    client.disconnect()
-    client.loop_stop()
 
 
 def subscribe(args: argparse.Namespace) -> None:

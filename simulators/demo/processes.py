@@ -7,21 +7,48 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from types import TracebackType
+from types import FrameType, TracebackType
 from typing import Final, Self
 
 _STOP_S: Final = 12.0
 _POLL_S: Final = 0.02
+
+INTERRUPTIONS: Final = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
 class DemoError(Exception):
     """Something the demonstration needs did not work; the message says what and where to look."""
 
     exit_status = 1
+
+
+@contextlib.contextmanager
+def interrupted_later() -> Iterator[None]:
+    """Keep signals that would interrupt until the end of the block.
+
+    A process is known only after its start: an interruption between the two would leave it running for good.
+    """
+    if threading.current_thread() is not threading.main_thread():
+        yield  # Signals interrupt the main thread alone.
+        return
+    came: list[tuple[int, FrameType | None]] = []
+    usual = {number: signal.signal(number, lambda *call: came.append(call)) for number in INTERRUPTIONS}
+    try:
+        yield
+    finally:
+        for number, handler in usual.items():
+            signal.signal(number, handler)
+    for late, frame in came:
+        handler = usual[signal.Signals(late)]
+        if callable(handler):
+            handler(late, frame)
+        elif handler == signal.SIG_DFL:
+            signal.raise_signal(late)
 
 
 @dataclass(slots=True)
@@ -47,7 +74,7 @@ class Process:
 
     def start(self) -> None:
         """Start it (again), in a group of its own, so that a Ctrl-C reaches only the demonstration."""
-        with self.log.open("ab") as log:
+        with interrupted_later(), self.log.open("ab") as log:
             self.popen = subprocess.Popen(  # noqa: S603 - our own commands
                 self.command, stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True
             )
@@ -110,8 +137,9 @@ class Stage:
 
     def start(self, name: str, command: Sequence[str]) -> Process:
         """Start a process that this stage will stop."""
-        process = Process(name, tuple(command), self.logs / f"{name}.log")
-        self.processes.append(process)
+        with interrupted_later():
+            process = Process(name, tuple(command), self.logs / f"{name}.log")
+            self.processes.append(process)
         return process
 
     def harkara(self, name: str, *words: str) -> Process:

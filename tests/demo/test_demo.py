@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import shutil
 import signal
 import subprocess
@@ -14,11 +15,12 @@ import pytest
 
 from simulators.demo.judgement import Figures, Kill, down_windows
 from simulators.demo.layout import Layout
-from simulators.demo.processes import DemoError, Stage
+from simulators.demo.processes import DemoError, Stage, interrupted_later
 from simulators.truth import Emission
 from tests.conftest import wait_until
 
 COMMAND = [sys.executable, "-c", "import harkara,sys; sys.exit(harkara.main())", "demo"]
+ACCEPTED = re.compile(r"accepted ([0-9,]+)")
 ASKED = [
     *("emitted", "unread_while_down", "accepted", "stored", "altered", "pending", "recorded_loss", "duplicates"),
     *("lost", "bytes_per_reading", "agent_rss_mb", "kills", "outage_s"),
@@ -64,6 +66,31 @@ def test_demo_keeps_its_promise(tmp_path: Path, broker: str) -> None:
     # The same station on the usual way: what was queued in memory died with the process.
     assert figures["plain_lost"] > 0
     assert "harkara query" in done.stdout
+    assert processes_that_name(folder) == []
+
+
+@pytest.mark.slow
+def test_kept_demo_goes_on_with_new_readings_until_interrupted(tmp_path: Path) -> None:
+    folder = tmp_path / "demo"
+    words = ["--seconds", "25", "--json", "--keep", "--dir", str(folder), "--broker", "embedded"]
+    said: list[str] = []
+    with subprocess.Popen([*COMMAND, *words], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True) as process:
+        assert process.stdout is not None
+        judged: int | None = None
+        for line in process.stdout:
+            said.append(line)
+            match = ACCEPTED.search(line)
+            if "goes on until Ctrl-C" in line:
+                judged = max(int(found[1].replace(",", "")) for found in map(ACCEPTED.search, said) if found)
+            elif judged is not None and match is not None and int(match[1].replace(",", "")) > judged:
+                break
+        process.send_signal(signal.SIGINT)
+        rest, _ = process.communicate(timeout=60)
+    text = "".join(said) + rest
+    assert process.returncode == 0, text
+    assert judged is not None, text
+    assert json.loads(rest.splitlines()[-1])["lost"] == 0
+    assert "demo --keep" not in rest
     assert processes_that_name(folder) == []
 
 
@@ -114,6 +141,17 @@ def start_deaf_process_and_fail(folder: Path) -> None:
         stage.start("deaf", ["sh", "-c", f"cd {folder}; {script}"]).stop_s = 0.5
         wait_until(lambda: (folder / "child").exists() and (folder / "child").read_text(), what="the child")
         raise DemoError("asked for")
+
+
+def test_interruption_while_a_process_starts_leaves_it_known(tmp_path: Path) -> None:
+    interrupt = f"kill -INT {os.getpid()}; exec sleep 1000"
+    with pytest.raises(KeyboardInterrupt), Stage(tmp_path / "logs") as stage:  # noqa: PT012
+        with interrupted_later():
+            process = stage.start("late", ["sh", "-c", interrupt])
+            wait_until(lambda: "sleep" in Path(f"/proc/{process.popen.pid}/cmdline").read_text(), what="the signal")
+            assert stage.processes == [process]
+        raise AssertionError("the interruption was swallowed")
+    assert not alive(process.popen.pid)
 
 
 def test_stage_stops_what_does_not_listen_and_its_children(tmp_path: Path) -> None:

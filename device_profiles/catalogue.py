@@ -72,6 +72,24 @@ def parse(data: bytes, path: str = "") -> dict[str, Any]:
         raise profile_error(f"not TOML: {words}", path=path, line=line) from exc
 
 
+def complete(document: dict[str, Any], folder: Path) -> dict[str, Any]:
+    """The profile with what its message definitions say filled in; any but MAVLink profiles as they are.
+
+    Args:
+        document: As parsed.
+        folder: Of the profile's file, where ``transport.dialect`` lies.
+
+    Raises:
+        ProfileError: A message or field is in no definition.
+    """
+    if (document.get("transport") or {}).get("kind") != "mavlink":
+        return document
+    from device_profiles.mavlink.members import expand  # noqa: PLC0415 - only who reads an autopilot pays for the table
+    from device_profiles.mavlink.profiles import load_dialect  # noqa: PLC0415
+
+    return expand(document, lambda name: load_dialect(folder / name))
+
+
 def digest(data: bytes) -> bytes:
     """What blocks name a profile by: the first 8 bytes of its file's BLAKE2b."""
     return hashlib.blake2b(data, digest_size=64).digest()[:DIGEST_BYTES]
@@ -89,9 +107,8 @@ def load(profile: str | Path, *, variant: str | None = None) -> Profile:
         ProfileError: It does not exist or cannot be used.
     """
     path, data = read(profile)
-    return compile_profile(
-        parse(data, str(path)), profile_id=id_of(path), digest=digest(data), variant=variant, path=str(path)
-    )
+    document = complete(parse(data, str(path)), path.parent)
+    return compile_profile(document, profile_id=id_of(path), digest=digest(data), variant=variant, path=str(path))
 
 
 def load_all(folder: Path = MODELS) -> Mapping[str, Profile]:

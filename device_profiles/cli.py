@@ -39,7 +39,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     test = actions.add_parser("test", help="run the vectors profiles carry")
     test.add_argument("profile", nargs="*")
     decode = actions.add_parser("decode", help="explain a frame byte by byte, or decode a recording")
-    decode.add_argument("profile")
+    decode.add_argument("profile", help="id or .toml file; mavlink: every message by its definition")
     source = decode.add_mutually_exclusive_group(required=True)
     source.add_argument("--hex", help="the frame in hexadecimal")
     source.add_argument("--text", help="the frame as text; \\r \\n \\t are understood")
@@ -49,6 +49,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     decode.add_argument("--port", type=int, help="LoRaWAN FPort")
     decode.add_argument("--request", help="name of the request the frame answers")
     decode.add_argument("--variant")
+    decode.add_argument(
+        "--dialect", type=Path, metavar="FILE.xml", help="with mavlink: message definitions of your own"
+    )
     decode.add_argument("--parameter", action="append", default=[], metavar="NAME=VALUE", help="a deployment parameter")
     new = actions.add_parser("new", help="write a profile by answering questions")
     new.add_argument("--output", type=Path, help="file to write; default: standard output")
@@ -167,7 +170,7 @@ def _test(args: argparse.Namespace) -> int:
 def _decode(args: argparse.Namespace) -> int:
     from device_profiles.tools.explain import explain, explain_text
 
-    profile = catalogue.load(args.profile, variant=args.variant)
+    profile = _profile(args)
     parameters = _parameters(profile, args.parameter)
     if args.file is not None:
         from device_profiles.tools.recordings import decode_recording
@@ -177,6 +180,20 @@ def _decode(args: argparse.Namespace) -> int:
     explained = explain(profile, frame, port=args.port, request=args.request, parameters=parameters)
     print(json.dumps(explained, ensure_ascii=False) if args.json else explain_text(profile, frame, explained))
     return 1 if "reject" in explained else 0
+
+
+def _profile(args: argparse.Namespace) -> Profile:
+    if args.profile != "mavlink":
+        if args.dialect is not None:
+            raise profile_error(
+                "--dialect goes with mavlink", hint="a profile names its definitions by transport.dialect"
+            )
+        return catalogue.load(args.profile, variant=args.variant)
+    from device_profiles.mavlink import table
+    from device_profiles.mavlink.profiles import load_dialect, message_profile
+
+    dialect = table.public() if args.dialect is None else load_dialect(args.dialect)
+    return message_profile(dialect.messages.values(), dialect)
 
 
 def _frame(args: argparse.Namespace) -> bytes:

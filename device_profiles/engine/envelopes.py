@@ -223,8 +223,18 @@ def umb(data: bytes) -> Payload | FrameRejected:
     return Payload(data, 11, len(data) - 4, data[8])
 
 
-def mavlink(crc_extras: Mapping[int, int]) -> Unwrap:
-    """MAVLink 1 and 2 messages whose definitions the profile knows; the others cannot be verified and fit no frame."""
+def mavlink(own: Mapping[int, int]) -> Unwrap:
+    """MAVLink 1 and 2 messages of the profile and of the public definitions; others cannot be verified.
+
+    Messages of other profiles are verified too: a stream carries fifty kinds, and one that cannot be told from noise
+    would have the framer look for frames inside it.
+
+    Args:
+        own: Message number to the seed of its checksum, of the profile's messages.
+    """
+    from device_profiles.mavlink.table import crc_extras as public  # noqa: PLC0415 - only who reads an autopilot needs it
+
+    crc_extras = {**public(), **own}
 
     def unwrap(data: bytes) -> Payload | FrameRejected:
         if len(data) < 8 or data[0] not in (0xFD, 0xFE) or (data[0] == 0xFD and len(data) < 12):
@@ -239,7 +249,7 @@ def mavlink(crc_extras: Mapping[int, int]) -> Unwrap:
             return reject(RejectReason.LENGTH, f"says {data[1]} bytes, the frame has {len(data)}", data)
         extra = crc_extras.get(message)
         if extra is None:
-            return reject(RejectReason.NO_FRAME, f"message {message} is not in this profile", data)
+            return reject(RejectReason.NO_FRAME, f"message {message} is in no definition known", data)
         crc = checksums.crc16_mcrf4xx(data[1:end] + bytes([extra]))
         if int.from_bytes(data[end : end + 2], "little") != crc:
             return reject(RejectReason.CHECKSUM, f"crc16-mcrf4xx is {data[end : end + 2].hex()}", data)

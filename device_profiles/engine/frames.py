@@ -72,8 +72,9 @@ class FramePlan:
             return Decoded(self.name, ())
         data, start, end, _ = payload
         if self.pad_to > end - start:
-            data = data[start:end] + bytes(self.pad_to - (end - start))
-            start, end = 0, len(data)
+            # Behind what stood before the payload, so that offsets are still those of the frame.
+            data = data[:end] + bytes(self.pad_to - (end - start))
+            end = len(data)
         slots: list[Any] = [None] * self.slot_count
         state = State(data, start, end, slots)
         state.spans = spans

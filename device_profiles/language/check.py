@@ -43,6 +43,11 @@ def check(data: bytes, *, path: str, profile_id: str) -> list[Problem]:
     problems = [replace(problem, path=path) for problem in schema_problems(document, lines)]
     if problems:
         return problems
+    try:
+        document = catalogue.complete(document, Path(path).parent)
+    except ProfileError as exc:
+        first = exc.problems[0]
+        return [replace(first, path=path, line=_line_of_words(first.what, document, lines))]
     variants: list[str | None] = [str(item["name"]) for item in document.get("variants") or []] or [None]
     for variant in variants:
         try:

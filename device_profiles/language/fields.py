@@ -47,6 +47,11 @@ class FieldTable(Table):
         description="Offset from the start of the payload or repetition; else after the field before. [bytes]",
     )
     reg: int | None = Field(None, ge=0, le=465535, description="Modbus register, in the profile's address notation.")
+    member: str | None = Field(
+        None,
+        pattern=r"^[A-Za-z][A-Za-z0-9_]*(\[[0-9]{1,3}\])?$",
+        description="MAVLink: field of the message definition, which gives type, offset, scale, unit and sentinels.",
+    )
     of: str | None = Field(None, pattern=NAME, description="Take bits of this earlier integer field.")
     bits: int | str | None = Field(
         None, description='Bit number, or "high..low", of the field in `of`. Bit 0 is the least significant.'

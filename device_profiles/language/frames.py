@@ -96,10 +96,17 @@ class Part(Table):
 class Mavlink(Table):
     """What a MAVLink message definition fixes besides its fields."""
 
-    EXAMPLE: ClassVar[str] = 'mavlink = { message = "SCALED_PRESSURE", crc_extra = 115, size = 16 }'
+    EXAMPLE: ClassVar[str] = 'mavlink = { message = "SCALED_PRESSURE" }'
     message: str = Field(pattern=r"^[A-Z][A-Z0-9_]*$")
-    crc_extra: int = Field(ge=0, le=255, description="Seed of the checksum, from the message definition.")
-    size: int = Field(ge=0, le=255, description="Payload with extensions; MAVLink 2 leaves trailing zeros out. [bytes]")
+    crc_extra: int | None = Field(
+        None, ge=0, le=255, description="Seed of the checksum. Default: what the message definition says."
+    )
+    size: int | None = Field(
+        None,
+        ge=0,
+        le=255,
+        description="Payload with extensions; MAVLink 2 leaves trailing zeros out. Default: what the message definition says. [bytes]",
+    )
 
 
 class FrameTable(Table):

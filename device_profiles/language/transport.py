@@ -68,6 +68,11 @@ class Transport(Table):
     wiring: dict[str, str] = Field(default_factory=dict, description="Wire colour or pin to its meaning.")
     company_id: int | None = Field(None, description="BLE manufacturer id.")
     service: str | None = Field(None, description="BLE service UUID, or kernel driver name for iio and w1.")
+    dialect: str | None = Field(
+        None,
+        pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]*\.xml$",
+        description="MAVLink: file of message definitions beside the profile, where the public ones do not do.",
+    )
     kernel: str | None = Field(None, description="Linux versions the units hold for (iio).")
 
 

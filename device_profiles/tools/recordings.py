@@ -14,7 +14,7 @@ from device_profiles.engine.profile import Profile
 from device_profiles.engine.rows import Decoded
 from device_profiles.errors import profile_error
 from device_profiles.framing.factory import framer
-from device_profiles.rejects import FrameRejected
+from device_profiles.rejects import FrameRejected, RejectReason
 from device_profiles.tools.explain import jsonl
 
 MAX_RECORDING_BYTES: Final = 256 << 20
@@ -23,6 +23,10 @@ _HEXDUMP: Final = re.compile(rb"^[0-9a-fA-F]{6,16}:? +((?:[0-9a-fA-F]{2,4} +)+)"
 _PCAP_MAGIC: Final = (b"\xd4\xc3\xb2\xa1", b"\x4d\x3c\xb2\xa1")
 _PCAP_SWAPPED: Final = (b"\xa1\xb2\xc3\xd4", b"\xa1\xb2\x3c\x4d")
 _ETHERNET_HEADER: Final = 14
+_MAVLINK_STARTS: Final = (b"\xfd", b"\xfe")
+_STAMP_FIRST_US: Final = 1_000_000_000_000_000
+_STAMP_LAST_US: Final = 4_000_000_000_000_000
+"""What an arrival time of a telemetry log may be: between 2001 and 2096. [us]"""
 
 
 def decode_recording(
@@ -54,13 +58,23 @@ def results(profile: Profile, data: bytes, *, port: int | None = None) -> Iterat
         yield from _nmea(profile, data)
         return
     for frame in frames(profile, data):
-        yield frame if isinstance(frame, FrameRejected) else profile.decode(frame, port=port)
+        result = frame if isinstance(frame, FrameRejected) else profile.decode(frame, port=port)
+        if profile.transport == "mavlink" and isinstance(result, FrameRejected) and _is_other_message(frame, result):
+            continue
+        yield result
+
+
+def _is_other_message(frame: bytes | FrameRejected, result: FrameRejected) -> bool:
+    """A whole message that this profile does not read: a link carries fifty kinds."""
+    return isinstance(frame, bytes) and result.reason is RejectReason.NO_FRAME
 
 
 def frames(profile: Profile, data: bytes) -> Iterator[bytes | FrameRejected]:
     """Frames of a recording as the profile's framer finds them."""
     captured = data[:4] in (*_PCAP_MAGIC, *_PCAP_SWAPPED)
     data = b"".join(tcp_payloads(data, source_port=502)) if captured else undump(data)
+    if profile.framing == "mavlink":
+        data = without_stamps(data)
     stream = framer(profile)
     for at in range(0, len(data), _CHUNK_BYTES):
         yield from stream.feed(data[at : at + _CHUNK_BYTES])
@@ -74,6 +88,28 @@ def undump(data: bytes) -> bytes:
     if not lines or not all(match or not line.strip() for match, line in zip(matches, lines, strict=True)):
         return data
     return b"".join(bytes.fromhex(match[1].decode("ascii")) for match in matches if match)
+
+
+def without_stamps(data: bytes) -> bytes:
+    """A telemetry log (``.tlog``) without the arrival time before each message; raw streams as they are."""
+    if data[:1] in _MAVLINK_STARTS or data[8:9] not in _MAVLINK_STARTS or not _is_stamp(data[:8]):
+        return data
+    out = bytearray()
+    at = 0
+    while at + 11 <= len(data):
+        if not (_is_stamp(data[at : at + 8]) and data[at + 8 : at + 9] in _MAVLINK_STARTS):
+            out.append(data[at])
+            at += 1
+            continue
+        start = at + 8
+        second = data[start] == 0xFD
+        at = start + data[start + 1] + (8 if not second else 25 if data[start + 2] & 1 else 12)
+        out += data[start:at]
+    return bytes(out)
+
+
+def _is_stamp(stamp: bytes) -> bool:
+    return _STAMP_FIRST_US < int.from_bytes(stamp, "big") < _STAMP_LAST_US
 
 
 def tcp_payloads(data: bytes, *, source_port: int) -> Iterator[bytes]:

@@ -15,7 +15,7 @@ import sys
 import tomllib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Final, NamedTuple
 
@@ -27,6 +27,14 @@ from device_profiles.tools.vectors import tolerance
 from device_profiles.units import UnitError, converter
 
 FIELDS: Final = Path(__file__).with_name("lorawan_fields.toml")
+_TIME_PARTS: Final = {
+    "year": "%Y",
+    "month": "%B",
+    "day": "%d",
+    "hours": "%H",
+    "minutes": "%M",
+    "seconds": "%S",
+}
 _NUMBER: Final = re.compile(r"\s*([+-]?\d+(?:\.\d+)?(?:[eE][+-]?\d+)?)")
 
 
@@ -169,18 +177,20 @@ def _compare(tally: Tally, golden: Golden, profile: Profile, example: Mapping[st
 def _reading(rows: list[dict[str, Reading]], table: Mapping[str, Any], path: str) -> Reading | None:
     channel = str(table["channel"])
     if "row" in table:
-        index = (
-            int(table["row"]) if table["row"] != "*" else int(next(part for part in path.split(".") if part.isdigit()))
-        )
+        index = _row_number(table, path)
         return rows[index].get(channel) if index < len(rows) else None
     return next((row[channel] for row in rows if channel in row), None)
 
 
 def _time_problem(result: Decoded, table: Mapping[str, Any], leaf: Leaf) -> str:
-    wanted_s = float(leaf.value) if not isinstance(leaf.value, str) else datetime.fromisoformat(leaf.value).timestamp()
     times = [row.observed_at_ns for row in result.rows]
-    row = int(table.get("row", 0))
+    row = _row_number(table, leaf.path)
     found = times[row] if row < len(times) else None
+    if table["time"] in _TIME_PARTS:
+        part = None if found is None else datetime.fromtimestamp(found / 1e9, UTC).strftime(_TIME_PARTS[table["time"]])
+        same = part is not None and part.lstrip("0") == str(leaf.value).lstrip("0")
+        return "" if same else f"{table['time']} is {part}, the vendor says {leaf.value!r}"
+    wanted_s = float(leaf.value) if not isinstance(leaf.value, str) else _instant_s(leaf.value)
     return (
         ""
         if found is not None and abs(found / 1e9 - wanted_s) < 0.5
@@ -188,13 +198,46 @@ def _time_problem(result: Decoded, table: Mapping[str, Any], leaf: Leaf) -> str:
     )
 
 
+def _instant_s(text: str) -> float:
+    instant = datetime.fromisoformat(text)
+    return (instant if instant.tzinfo is not None else instant.replace(tzinfo=UTC)).timestamp()
+
+
+def _row_number(table: Mapping[str, Any], path: str) -> int:
+    row = table.get("row", 0)
+    return int(row) if row != "*" else int(next(part for part in path.split(".") if part.isdigit()))
+
+
+def _packed(value: Any, base: int) -> tuple[int, int]:
+    """A version or date such as "1.1.4" as one number, its parts being digits of a base; and the base ** parts."""
+    parts = [int(part) for part in re.findall(r"\d+", str(value))]
+    number = 0
+    for part in parts:
+        number = number * base + part
+    return number, base ** len(parts)
+
+
+def _special_problem(table: Mapping[str, Any], leaf: Leaf, reading: Reading) -> str:
+    """What differs in a packed version or a bit set."""
+    number = int(reading.text, 16) if reading.text else int(reading.value or 0)
+    if "base" in table:
+        wanted, modulus = _packed(leaf.value, int(table["base"]))
+        same = number % modulus == wanted
+    else:
+        bit = table["bits"].get(str(leaf.value))
+        same = bit is not None and (number & bit == bit if bit else number == 0)
+    return "" if same else f"{reading.channel} is {reading.text or reading.value}, the vendor says {leaf.value!r}"
+
+
 def _problem(golden: Golden, profile: Profile, table: Mapping[str, Any], leaf: Leaf, reading: Reading | None) -> str:  # noqa: PLR0911
     """What differs; empty when equal."""
     value = leaf.value
     if reading is None:
         return f"channel {table['channel']} is not in the frame, the vendor says {value!r}"
-    if value in table.get("missing", ()):
-        return "" if reading.value is None else f"{reading.channel} is {reading.value}, the vendor says {value!r}"
+    if value in table.get("missing", ()) and reading.value is None and not reading.text:
+        return ""
+    if "base" in table or "bits" in table:
+        return _special_problem(table, leaf, reading)
     if reading.text is not None:
         return (
             "" if str(value).casefold() == reading.text.casefold() else f"{reading.text!r}, the vendor says {value!r}"

@@ -13,7 +13,7 @@ from device_profiles.errors import profile_error
 Reader = Callable[[bytes, int], Any]
 
 _INTEGER: Final = re.compile(r"([ui])(8|16|24|32|40|48|56|64)")
-_SIZED: Final = re.compile(r"(text|hex|digits|hexdigits|bcd|skip):(\d{1,4}|rest)")
+_SIZED: Final = re.compile(r"(text|hex|dotted|digits|hexdigits|bcd|skip):(\d{1,4}|rest)")
 _STRUCT: Final = {
     "u8": "B",
     "i8": "b",
@@ -37,6 +37,7 @@ TYPE_WORDS: Final = (
     "u48",
     "text:N",
     "hex:N",
+    "dotted:N",
     "digits:N",
     "hexdigits:N",
     "bcd:N",
@@ -108,6 +109,8 @@ def field_type(word: str, order: str) -> FieldType:
     if sized is None:
         raise profile_error(f"no field type {word!r}", hint=f"types: {', '.join(TYPE_WORDS)}")
     size = -1 if sized[2] == "rest" else int(sized[2])
+    if sized[1] == "dotted":
+        return FieldType(word, size, "", little, _dotted(size, little=little), is_text=True)
     return FieldType(word, size, "", little, _SIZED_READERS[sized[1]](size), is_text=sized[1] in ("text", "hex"))
 
 
@@ -146,6 +149,14 @@ def _text(size: int) -> Reader:
 
 def _hex(size: int) -> Reader:
     return lambda data, at: (data[at:] if size < 0 else data[at : at + size]).hex()
+
+
+def _dotted(size: int, *, little: bool) -> Reader:
+    def read(data: bytes, at: int) -> str:
+        raw = data[at:] if size < 0 else data[at : at + size]
+        return ".".join(str(byte) for byte in (reversed(raw) if little else raw))
+
+    return read
 
 
 def _digits(size: int) -> Reader:

@@ -36,7 +36,7 @@ class FieldTable(Table):
     )
     type: str | None = Field(
         None,
-        description="u8 i8 … u64 i64 (also 24, 40, 48 bits), f32 f64, sm16 (sign and magnitude), bcd:N, text:N, hex:N, digits:N "
+        description="u8 i8 … u64 i64 (also 24, 40, 48 bits), f32 f64, sm16 (sign and magnitude), bcd:N, text:N, hex:N, dotted:N, digits:N "
         "(ASCII decimal), hexdigits:N (ASCII hexadecimal), skip:N. In text frames: number (default), int, hex, text, ddmm.",
     )
     order: Byteorder | None = Field(None, description="Byte order, where it differs from the profile's.")

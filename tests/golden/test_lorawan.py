@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from tests.golden.lorawan import Golden, run
+from tests.golden.lorawan import Golden, chosen, run
 
 EXAMPLE = {
     "codec": "decentlab/dl-trs12-codec",
@@ -69,9 +70,23 @@ def test_every_mapped_codec_names_a_profile_and_its_channels() -> None:
     for codec, entry in golden.table["codecs"].items():
         profile = golden.profile(codec)
         assert profile is not None
-        for rule in entry.get("fields", {}).values():
+        rules = [one for rule in entry.get("fields", {}).values() for one in _alternatives(rule)]
+        for rule in rules:
             channel = rule.get("channel") if isinstance(rule, dict) else rule
             assert channel is None or channel in profile.channels, (codec, channel)
+
+
+def _alternatives(rule: Any) -> list[Any]:
+    return list(rule["is"].values()) if isinstance(rule, dict) and "is" in rule else [rule]
+
+
+@pytest.mark.parametrize(
+    ("by", "path", "channel"),
+    [("id", "list.0.value", "wind_speed"), ("^.id", "list.1.status.state", "wind_gust"), ("id", "list.2.value", None)],
+)
+def test_an_item_of_a_list_is_mapped_by_another_key_of_it(by: str, path: str, channel: str | None) -> None:
+    data = {"list": [{"id": 1, "value": 3}, {"id": 2, "status": {"state": 4}}, {"id": 9, "value": 5}]}
+    assert chosen({"by": by, "is": {"1": "wind_speed", "2": "wind_gust"}}, data, path) == channel
 
 
 def test_given_examples(captures: Path) -> None:

@@ -191,6 +191,9 @@ def _reading(rows: list[dict[str, Reading]], table: Mapping[str, Any], path: str
     channel = str(table["channel"])
     if "row" in table:
         index = _row_number(table, path)
+        numbered = str(table.get("numbered", "")).format(index + 1)
+        if rows and numbered in rows[0]:
+            return rows[0][numbered]
         return rows[index].get(channel) if index < len(rows) else None
     return next((row[channel] for row in rows if channel in row), None)
 

@@ -97,3 +97,39 @@ def test_given_examples(captures: Path) -> None:
         tally = run(lines, Golden())
     assert tally.differs == 0, tally.details
     assert tally.unmapped == 0, tally.details
+
+
+RS1XX = {
+    "codec": "laird/rs1xx-temp-rh-sensor-codec",
+    "what": "two readings, and a firmware version",
+    "port": 1,
+    "hex": "02060000000502000000002134436222354463",
+    "expect": {
+        "data": {
+            "options": ["Sensor configuration error", "Sensor alarm flag"],
+            "timestamp": {"year": 2015, "month": "January", "day": 1, "hours": 0},
+            "readings": [{"temperature": 98.67}, {"temperature": 99.68}],
+        }
+    },
+}
+VERSION = {**RS1XX, "hex": "0700140b05060101020304", "expect": {"data": {"releaseDate": "20/11/5"}}}
+
+
+def test_bits_versions_and_parts_of_a_time_are_compared() -> None:
+    tally = _run(RS1XX, VERSION)
+    assert (tally.equal, tally.differs, tally.unmapped) == (9, 0, 0), tally.details
+
+
+@pytest.mark.parametrize(
+    ("example", "data"),
+    [
+        (RS1XX, {"options": ["None"]}),
+        (RS1XX, {"options": ["Sensor reset flag"]}),
+        (RS1XX, {"timestamp": {"year": 2000}}),
+        (RS1XX, {"timestamp": {"month": "December"}}),
+        (RS1XX, {"readings": [{"temperature": 99.68}]}),
+        (VERSION, {"releaseDate": "20/11/6"}),
+    ],
+)
+def test_other_bits_versions_and_times_differ(example: dict[str, object], data: dict[str, object]) -> None:
+    assert _run({**example, "expect": {"data": data}}).differs == 1

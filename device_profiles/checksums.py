@@ -107,6 +107,11 @@ def sum8(data: bytes) -> int:
     return sum(data) & 0xFF
 
 
+def sum15(data: bytes) -> int:
+    """Lowest 15 bits of the sum of all bytes (SiRF)."""
+    return sum(data) & 0x7FFF
+
+
 def sum16(data: bytes) -> int:
     """Sum of the bytes, modulo 65536."""
     return sum(data) & 0xFFFF
@@ -172,6 +177,7 @@ CHECKSUMS: Final[dict[str, tuple[Check, int]]] = {
     "crc8-smbus": (crc8_smbus, 1),
     "crc32": (crc32, 4),
     "sum8": (sum8, 1),
+    "sum15": (sum15, 2),
     "sum16": (sum16, 2),
     "negative-sum8": (negative_sum8, 1),
     "inverted-sum8": (inverted_sum8, 1),

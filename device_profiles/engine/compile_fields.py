@@ -115,7 +115,8 @@ class FieldCompiler:
             if table.get("time") is not None:
                 factor, origin, age = _TIMES[str(table["time"])]
                 skip = frozenset(_plain(item) for item in table.get("missing", ()) if not isinstance(item, dict))
-                steps.append(Time(self.slots[name], factor, origin, age=age, skip=skip))
+                gps = table["time"] == "gps_s"
+                steps.append(Time(self.slots[name], factor, origin, age=age, skip=skip, gps=gps))
         return tuple(steps)
 
     def _binary_reads(self, fields: list[Field], start: int | None) -> list[Operation]:

@@ -6,6 +6,7 @@ import struct
 from collections.abc import Callable
 from typing import Any
 
+from device_profiles.engine.leap_seconds import utc_of_gps
 from device_profiles.engine.state import MAX_READS, Span, State
 from device_profiles.rejects import FrameRejected, RejectReason, reject
 
@@ -185,9 +186,12 @@ class Equals(Operation):
 class Time(Operation):
     """A field that is the time of the row, or how long ago it was measured."""
 
-    __slots__ = ("age", "factor_ns", "origin_ns", "skip", "slot")
+    __slots__ = ("age", "factor_ns", "gps", "origin_ns", "skip", "slot")
 
-    def __init__(self, slot: int, factor_ns: int, origin_ns: int, *, age: bool, skip: frozenset[Any]) -> None:
+    def __init__(
+        self, slot: int, factor_ns: int, origin_ns: int, *, age: bool, skip: frozenset[Any], gps: bool = False
+    ) -> None:
+        self.gps = gps
         self.slot = slot
         self.factor_ns = factor_ns
         self.origin_ns = origin_ns
@@ -200,6 +204,8 @@ class Time(Operation):
         if value.__class__ not in (int, float) or value in self.skip or value != value or abs(value) > 2**62:  # noqa: PLR0124 - NaN
             return None
         time_ns = int(value * self.factor_ns) + self.origin_ns
+        if self.gps:
+            time_ns = utc_of_gps(time_ns)
         if not -(2**63) <= time_ns < 2**63:
             return None
         if self.age:

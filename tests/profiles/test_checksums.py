@@ -21,6 +21,7 @@ PUBLISHED = {
     "crc8-smbus": 0xF4,
     "crc32": 0xCBF43926,
     "sum8": 0xDD,
+    "sum15": 0x1DD,
     "sum16": 0x1DD,
     "negative-sum8": 0x23,
     "inverted-sum8": 0x22,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from device_profiles.engine.leap_seconds import utc_of_gps
 from device_profiles.engine.types import field_type
 from device_profiles.errors import ProfileError
 
@@ -42,3 +43,17 @@ def test_the_rest_of_a_frame_as_text() -> None:
 def test_no_such_type_is_told_with_those_there_are() -> None:
     with pytest.raises(ProfileError, match="dotted:N"):
         field_type("u17", "big")
+
+
+@pytest.mark.parametrize(
+    ("gps_s", "utc_s"),
+    [
+        (0, 315_964_800),
+        # Around the leap second at the end of 2016: GPS counts on, UTC repeats.
+        (1_167_264_016, 1_483_228_799),
+        (1_167_264_018, 1_483_228_800),
+        (1_384_000_018, 1_699_964_800),
+    ],
+)
+def test_gps_time_loses_its_leap_seconds(gps_s: int, utc_s: int) -> None:
+    assert utc_of_gps((315_964_800 + gps_s) * 10**9) == utc_s * 10**9

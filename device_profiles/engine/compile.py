@@ -8,7 +8,7 @@ from typing import Any, Final
 
 from device_profiles.checksums import CHECKSUMS
 from device_profiles.engine.channels import ChannelPlan, compile_channels
-from device_profiles.engine.compile_fields import FieldCompiler
+from device_profiles.engine.compile_fields import FieldCompiler, apart
 from device_profiles.engine.compile_parts import PartCompiler, expand
 from device_profiles.engine.emit import Emitter
 from device_profiles.engine.envelopes import ENVELOPES, ChecksumPlan, Payload, Unwrap, mavlink, plain, with_checksum
@@ -159,7 +159,7 @@ class _FrameCompiler:
         order = str(table.get("order") or self.document.get("order") or "big")
         fields = FieldCompiler(self.channels, order, text=not binary, register=self._register(table))
         parts = PartCompiler(fields)
-        tree = {"fields": table.get("fields") or [], "parts": expand(table.get("parts") or [])}
+        tree = apart({"fields": table.get("fields") or [], "parts": expand(table.get("parts") or [])})
         parts.declare(tree)
         root = parts.part(tree, start=0)
         when = table.get("when") or {}

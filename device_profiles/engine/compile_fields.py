@@ -33,12 +33,58 @@ _TIMES: Final[dict[str, tuple[int, int, bool]]] = {
     "age_ms": (1_000_000, 0, True),
 }
 """Factor and origin in nanoseconds, and whether it counts back from arrival."""
+_WAYS: Final = (
+    "add",
+    "scale",
+    "offset",
+    "divide",
+    "unit",
+    "unit_from",
+    "units",
+    "exponent_from",
+    "sign_from",
+    "missing",
+)
+"""Keys by which two fields of one channel are read differently."""
 _STRUCT_CODES_PAD: Final = "x"
 
 
 def is_read(table: Field) -> bool:
     """Whether the field takes bytes or a token of the frame, rather than being computed from others."""
     return table.get("of") is None and table.get("value") is None
+
+
+def slot_name(table: Field) -> str:
+    """Under what name the field's slot is kept: its own, unless a field before reads the channel in another way."""
+    return str(table.get("slot") or table["name"])
+
+
+def apart(tree: dict[str, Any]) -> dict[str, Any]:
+    """The tree of a frame, with a slot of its own for each way a channel is read (scale, unit, what is missing)."""
+    return _apart(tree, {})
+
+
+def _apart(part: dict[str, Any], seen: dict[str, list[str]]) -> dict[str, Any]:
+    changed = dict(part)
+    if part.get("fields"):
+        changed["fields"] = [_with_slot(table, seen) for table in part["fields"]]
+    for key in ("parts", "cases"):
+        if part.get(key):
+            changed[key] = [_apart(inner, seen) for inner in part[key]]
+    return changed
+
+
+def _with_slot(table: dict[str, Any], seen: dict[str, list[str]]) -> dict[str, Any]:
+    name = str(table["name"])
+    if name.startswith("_") or str(table.get("type", "")).startswith("skip"):
+        return table
+    kind = str(table.get("type") or "")
+    way = repr([kind[:1] == "f", kind.partition(":")[0] in ("text", "hex", "dotted"), *map(table.get, _WAYS)])
+    ways = seen.setdefault(name, [])
+    if way not in ways:
+        ways.append(way)
+    index = ways.index(way)
+    return {**table, "slot": f"{name}#{index}"} if index else table
 
 
 @dataclass(slots=True)
@@ -51,6 +97,7 @@ class FieldCompiler:
         text: The frame is text.
         register: Modbus: byte offset of a register number; None where there are no registers.
         slots: Name to slot.
+        aliases: In the part being compiled: field to the name of its slot, where that is not its own.
     """
 
     channels: Mapping[str, ChannelPlan]
@@ -58,6 +105,7 @@ class FieldCompiler:
     text: bool
     register: Callable[[int], int] | None
     slots: dict[str, int] = field(default_factory=lambda: dict(SPECIAL_NAMES))
+    aliases: dict[str, str] = field(default_factory=dict)
 
     @property
     def slot_count(self) -> int:
@@ -69,7 +117,7 @@ class FieldCompiler:
         listed = list(fields)
         for table in [item for item in listed if is_read(item)] + [item for item in listed if not is_read(item)]:
             if not str(table.get("type", "")).startswith("skip"):
-                self.slots.setdefault(str(table["name"]), self.slot_count)
+                self.slots.setdefault(slot_name(table), self.slot_count)
 
     def expression(self, text: str) -> Callable[[Any], Any]:
         """An expression over this frame's fields."""
@@ -91,7 +139,7 @@ class FieldCompiler:
         """
         if name not in self.slots:
             raise profile_error(f"no field {name!r} in this frame (used in {where!r})")
-        return self.slots[name]
+        return self.slots[self.aliases.get(name, name)]
 
     def operations(self, fields: list[Field], *, start: int | None) -> tuple[Operation, ...]:
         """The steps that read fields: bytes first, then what follows from them.
@@ -104,19 +152,18 @@ class FieldCompiler:
         steps: list[Operation] = self._text_reads(reads) if self.text else self._binary_reads(reads, start)
         for table in fields:
             name = str(table["name"])
+            slot = self.slots.get(slot_name(table), -1)
             if table.get("of") is not None:
                 steps.append(self._bits(table))
             elif table.get("value") is not None:
-                steps.append(Compute(self.slots[name], name, self.expression(str(table["value"]))))
+                steps.append(Compute(slot, name, self.expression(str(table["value"]))))
             if table.get("equals") is not None:
-                steps.append(
-                    Equals(self.slots[name], name, frozenset(_plain(item) for item in _listed(table["equals"])))
-                )
+                steps.append(Equals(slot, name, frozenset(_plain(item) for item in _listed(table["equals"]))))
             if table.get("time") is not None:
                 factor, origin, age = _TIMES[str(table["time"])]
                 skip = frozenset(_plain(item) for item in table.get("missing", ()) if not isinstance(item, dict))
                 gps = table["time"] == "gps_s"
-                steps.append(Time(self.slots[name], factor, origin, age=age, skip=skip, gps=gps))
+                steps.append(Time(slot, factor, origin, age=age, skip=skip, gps=gps))
         return tuple(steps)
 
     def _binary_reads(self, fields: list[Field], start: int | None) -> list[Operation]:
@@ -139,11 +186,11 @@ class FieldCompiler:
                     steps.append(SkipRest())
                 else:
                     run.pad(kind.size) if run.count else steps.append(Seek(kind.size, relative=True))
-            elif kind.code and run.fits(kind, self.slots[str(table["name"])]):
-                run.add(kind, self.slots[str(table["name"])], str(table["name"]))
+            elif kind.code and run.fits(kind, self.slots[slot_name(table)]):
+                run.add(kind, self.slots[slot_name(table)], str(table["name"]))
             else:
                 run.flush(steps)
-                slot, name = self.slots[str(table["name"])], str(table["name"])
+                slot, name = self.slots[slot_name(table)], str(table["name"])
                 if kind.code and run.fits(kind, slot):
                     run.add(kind, slot, name)
                 else:
@@ -184,7 +231,7 @@ class FieldCompiler:
             name = str(table["name"])
             steps.append(
                 TextRead(
-                    self.slots[name],
+                    self.slots[slot_name(table)],
                     name,
                     kind,
                     column=table.get("column"),
@@ -207,7 +254,7 @@ class FieldCompiler:
         if not 0 <= low <= high <= 63:
             raise profile_error(f"field {table['name']}: bits {bits!r} must be 'high..low'")
         return Bits(
-            self.slots[str(table["name"])],
+            self.slots[slot_name(table)],
             str(table["name"]),
             self.slot(str(table["of"]), str(table["name"])),
             low,
@@ -238,7 +285,7 @@ class FieldCompiler:
         sentinels, tests = self._missing(table, kind)
         unit_codes = {_code(key): value for key, value in (table.get("units") or {}).items()}
         return Output(
-            slot=self.slots[name],
+            slot=self.slots[slot_name(table)],
             channel=name,
             unit=str(table.get("unit") or plan.wire_unit),
             times=times,

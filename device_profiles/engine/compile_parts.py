@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from device_profiles.engine.compile_fields import FieldCompiler
+from device_profiles.engine.compile_fields import FieldCompiler, slot_name
 from device_profiles.engine.emit import Emitter, Output
 from device_profiles.engine.parts import REST, Part, Tags
 from device_profiles.errors import profile_error
@@ -88,6 +88,8 @@ class PartCompiler:
     def outputs(self, part: Table) -> list[Output]:
         """Columns of a part's own scope, inner scopes left out."""
         found: dict[tuple[int, str], Output] = {}
+        around = self.fields.aliases
+        self.fields.aliases = self._aliases(part)
         for table in part.get("fields") or []:
             output = self.fields.output(table)
             if output is not None:
@@ -96,32 +98,49 @@ class PartCompiler:
             if not own_scope(inner):
                 for output in self.outputs(inner):
                     found.setdefault((output.slot, output.channel), output)
+        self.fields.aliases = around
         return list(found.values())
 
     def part(self, table: Table, *, start: int | None = None) -> Part:
         """Compile one part."""
+        around = self.fields.aliases
         condition = None if table.get("if") is None else self.fields.expression(str(table["if"]))
         if table.get("tag") is not None:
             return Part(condition=condition, tags=self._tags(table))
         scoped = own_scope(table)
+        repeat = self._repeat(table.get("repeat"))
         outputs = self.outputs(table) if scoped else []
+        own = self._aliases(table)
+        self.fields.aliases = own
+        operations = self.fields.operations(list(table.get("fields") or []), start=0 if scoped else start)
+        age = None if table.get("age_s") is None else self.fields.expression(str(table["age_s"]))
+        parts = []
+        for inner in table.get("parts") or []:
+            self.fields.aliases = own
+            parts.append(self.part(inner))
+        self.fields.aliases = around
         return Part(
-            operations=self.fields.operations(list(table.get("fields") or []), start=0 if scoped else start),
-            parts=tuple(self.part(inner) for inner in table.get("parts") or []),
+            operations=operations,
+            parts=tuple(parts),
             condition=condition,
-            repeat=self._repeat(table.get("repeat")),
+            repeat=repeat,
             most=int(table.get("max", 64)) if not isinstance(table.get("repeat"), int) else int(table["repeat"]),
             rows=bool(table.get("rows")),
             emitter=Emitter(tuple(outputs), text=self.fields.text) if scoped else None,
             scope=tuple(self._scope_slots(table)) if scoped else (),
-            age=None if table.get("age_s") is None else self.fields.expression(str(table["age_s"])),
+            age=age,
         )
+
+    def _aliases(self, part: Table) -> dict[str, str]:
+        """In a part that reads a channel in another way than one before, its name means the part's own field."""
+        own = {str(item["name"]): str(item["slot"]) for item in part.get("fields") or [] if item.get("slot")}
+        return {**self.fields.aliases, **own}
 
     def _scope_slots(self, table: Table) -> list[int]:
         slots = {
-            self.fields.slots[str(item["name"])]
+            self.fields.slots[slot_name(item)]
             for item in table.get("fields") or []
-            if str(item["name"]) in self.fields.slots
+            if slot_name(item) in self.fields.slots
         }
         for inner in [*(table.get("parts") or []), *(table.get("cases") or [])]:
             slots.update(self._scope_slots(inner))

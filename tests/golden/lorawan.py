@@ -125,7 +125,7 @@ def chosen(rule: Any, data: Any, path: str) -> Any:
         place, keys = place[:-1], keys[1:]
     for key in (*place, *keys):
         data = data[int(key)] if isinstance(data, list) else data.get(key) if isinstance(data, dict) else None
-    return rule["is"].get(str(data))
+    return rule["is"].get(str(data), rule.get("else"))
 
 
 def run(lines: Iterator[str], golden: Golden) -> Tally:

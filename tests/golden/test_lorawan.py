@@ -77,7 +77,7 @@ def test_every_mapped_codec_names_a_profile_and_its_channels() -> None:
 
 
 def _alternatives(rule: Any) -> list[Any]:
-    return list(rule["is"].values()) if isinstance(rule, dict) and "is" in rule else [rule]
+    return [*rule["is"].values(), rule.get("else")] if isinstance(rule, dict) and "is" in rule else [rule]
 
 
 @pytest.mark.parametrize(

@@ -195,7 +195,8 @@ def _reading(rows: list[dict[str, Reading]], table: Mapping[str, Any], path: str
         if rows and numbered in rows[0]:
             return rows[0][numbered]
         return rows[index].get(channel) if index < len(rows) else None
-    return next((row[channel] for row in rows if channel in row), None)
+    names = [channel, *table.get("either", ())]
+    return next((row[name] for name in names for row in rows if name in row), None)
 
 
 def _time_problem(result: Decoded, table: Mapping[str, Any], leaf: Leaf) -> str:
@@ -250,7 +251,7 @@ def _problem(golden: Golden, profile: Profile, table: Mapping[str, Any], leaf: L
     value = leaf.value
     if reading is None:
         return f"channel {table['channel']} is not in the frame, the vendor says {value!r}"
-    if value in table.get("missing", ()) and reading.value is None and not reading.text:
+    if (value is None or value in table.get("missing", ())) and reading.value is None and not reading.text:
         return ""
     if "base" in table or "bits" in table:
         return _special_problem(table, leaf, reading)
@@ -259,7 +260,9 @@ def _problem(golden: Golden, profile: Profile, table: Mapping[str, Any], leaf: L
             "" if str(value).casefold() == reading.text.casefold() else f"{reading.text!r}, the vendor says {value!r}"
         )
     words = table.get("words", {})
-    wanted = words.get(str(value)) if words else _number(value)
+    wanted = words.get(str(value)) if words and isinstance(value, (str, bool)) else _number(value)
+    if isinstance(wanted, list):
+        return "" if reading.value in wanted else f"{reading.channel} is {reading.value!r}, the vendor says {value!r}"
     if wanted is None:
         return f"no number in {value!r}; say words or missing in the map"
     if reading.value is None:

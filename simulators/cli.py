@@ -6,10 +6,13 @@ import argparse
 from pathlib import Path
 from typing import Final
 
+from simulators import cli_chaos
+
 _EXAMPLES: Final = """\
 examples:
   harkara simulate station --port-link ./weather.tty --interval 0.5
   harkara simulate replay receiver.log --port-link ./gnss.tty
+  harkara simulate chaos --cycles 50 --seed 7
 Then point an agent at the port: harkara agent init --port ./weather.tty"""
 
 
@@ -40,6 +43,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--as-recorded", action="store_true", help="leave the recorded times (default: move them to now)"
     )
 
+    chaos = actions.add_parser("chaos", help="real processes under load, one thing broken after another, and a judge")
+    cli_chaos.add_arguments(chaos)
+
 
 def _common(parser: argparse.ArgumentParser, *, device: str) -> None:
     parser.add_argument(
@@ -63,8 +69,10 @@ def run(args: argparse.Namespace) -> int:
     """Run one simulator until it ends or is stopped.
 
     Returns:
-        0, also when stopped by SIGTERM or Ctrl-C.
+        0, also when stopped by SIGTERM or Ctrl-C; of chaos, whether every promise was kept.
     """
+    if args.action == "chaos":
+        return cli_chaos.run(args)
     truth = args.truth or args.port_link.with_name(args.port_link.name + ".truth.jsonl")
     print(f"port {args.port_link}, own log {truth}; Ctrl-C ends it", flush=True)
     if args.action == "station":

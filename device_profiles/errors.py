@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 
@@ -48,6 +49,14 @@ class ProfileError(Exception):
 
     def __str__(self) -> str:
         return "\n".join(str(problem) for problem in self.problems)
+
+
+def nearest(word: str, words: Iterable[object], *, count: int = 1, cutoff: float = 0.4, otherwise: str = "") -> str:
+    """A hint with the right words nearest to a wrong one."""
+    from difflib import get_close_matches  # noqa: PLC0415 - only who is wrong pays for it
+
+    close = get_close_matches(word, [str(item) for item in words], count, cutoff)
+    return f"nearest: {', '.join(close)}" if close else otherwise
 
 
 def profile_error(what: str, *, path: str = "", line: int = 0, hint: str = "", example: str = "") -> ProfileError:

@@ -9,7 +9,7 @@ from typing import Any
 
 from device_profiles.engine.rows import Reading, Row, number
 from device_profiles.engine.steps import Environment, StepPlan, compile_steps, itemgetter_or_none, run_steps
-from device_profiles.errors import profile_error
+from device_profiles.errors import nearest, profile_error
 from device_profiles.expressions import ExpressionError, parse
 from device_profiles.quality import Flag
 from device_profiles.quantities import QUANTITIES, Quantity
@@ -103,7 +103,8 @@ def compile_channels(tables: Mapping[str, dict[str, Any]]) -> dict[str, ChannelP
     for plan in plans.values():
         for needed in _needs(plan):
             if needed not in plans:
-                raise profile_error(f"channel {plan.name} needs channel {needed!r}, which does not exist")
+                what = f"channel {plan.name} needs channel {needed!r}, which does not exist"
+                raise profile_error(what, hint=nearest(needed, plans))
     ordered: dict[str, ChannelPlan] = {}
     waiting = list(plans.values())
     while waiting:
@@ -125,7 +126,7 @@ def _compile(name: str, table: dict[str, Any]) -> ChannelPlan:
     word = table.get("quantity") or name
     quantity = QUANTITIES.get(word, _EMPTY)
     if quantity is _EMPTY and table.get("quantity"):
-        raise profile_error(f"channel {name}: no quantity {word!r}")
+        raise profile_error(f"channel {name}: no quantity {word!r}", hint=nearest(str(word), QUANTITIES, count=3))
     kind = str(table.get("kind") or "number")
     unit = str(table.get("unit") or ("1" if kind in ("code", "flags", "text") else quantity.unit))
     steps = compile_steps(table.get("transform") or [])

@@ -16,7 +16,7 @@ from device_profiles.engine.frames import FramePlan, Selector
 from device_profiles.engine.profile import Profile
 from device_profiles.engine.state import MAX_FRAME_BYTES
 from device_profiles.engine.text import Split
-from device_profiles.errors import ProfileError, profile_error
+from device_profiles.errors import ProfileError, nearest, profile_error
 
 Table = dict[str, Any]
 DEFAULT_FRAMING: Final = {
@@ -113,7 +113,9 @@ def _envelope(document: Table, framing: str) -> Unwrap:
         return ENVELOPES.get(framing, plain)
     name = str(table["kind"])
     if name not in CHECKSUMS:
-        raise profile_error(f"no checksum {name!r}", hint=f"there are {', '.join(CHECKSUMS)}")
+        raise profile_error(
+            f"no checksum {name!r}", hint=nearest(name, CHECKSUMS, otherwise=f"there are {', '.join(CHECKSUMS)}")
+        )
     size = CHECKSUMS[name][1] * (2 if table.get("encoding") == "hex" else 1)
     end = table.get("to")
     plan = ChecksumPlan(
@@ -189,7 +191,9 @@ class _FrameCompiler:
         if name is None:
             return None
         if name not in self.requests:
-            raise profile_error(f"answers request {name!r}, which does not exist")
+            raise profile_error(
+                f"answers request {name!r}, which does not exist", hint=nearest(str(name), self.requests)
+            )
         return self.requests[str(name)]
 
     def _register(self, table: Table) -> Callable[[int], int] | None:
@@ -214,7 +218,7 @@ class _FrameCompiler:
 
     def _register_count(self, table: Table) -> int | None:
         request = self._request(table)
-        if request is None or request.get("count") is None:
+        if request is None or request.get("count") is None or request.get("function") is None:
             return None
         count = int(request["count"])
         return (count + 7) // 8 if request.get("function") in (1, 2) else 2 * count

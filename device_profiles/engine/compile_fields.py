@@ -15,7 +15,7 @@ from device_profiles.engine.operations import Bits, Compute, Equals, Operation, 
 from device_profiles.engine.state import FIRST_SLOT, SPECIAL_NAMES
 from device_profiles.engine.text import TextRead
 from device_profiles.engine.types import TEXT_TYPES, FieldType, field_type
-from device_profiles.errors import ProfileError, profile_error
+from device_profiles.errors import ProfileError, nearest, profile_error
 from device_profiles.expressions import Expression, ExpressionError, parse
 from device_profiles.quality import Flag
 
@@ -138,7 +138,7 @@ class FieldCompiler:
             ProfileError: The frame has no such field.
         """
         if name not in self.slots:
-            raise profile_error(f"no field {name!r} in this frame (used in {where!r})")
+            raise profile_error(f"no field {name!r} in this frame (used in {where!r})", hint=nearest(name, self.slots))
         return self.slots[self.aliases.get(name, name)]
 
     def operations(self, fields: list[Field], *, start: int | None) -> tuple[Operation, ...]:
@@ -273,7 +273,10 @@ class FieldCompiler:
             return None
         plan = self.channels.get(name)
         if plan is None:
-            raise profile_error(f"field {name} feeds no channel; declare it under [channels] or call it _{name}")
+            raise profile_error(
+                f"field {name} feeds no channel; declare it under [channels] or call it _{name}",
+                hint=nearest(name, self.channels),
+            )
         kind = None if self.text or not is_read(table) else self._type(table)
         is_float = kind is not None and kind.is_float
         times, add, exponent, residual = _scale(table, is_float=is_float)

@@ -11,7 +11,7 @@ from device_profiles.engine.envelopes import Payload
 from device_profiles.engine.parts import Part
 from device_profiles.engine.rows import Decoded
 from device_profiles.engine.state import SLOT_LENGTH, SLOT_PORT, Span, State
-from device_profiles.engine.text import Split, split
+from device_profiles.engine.text import Split, columns, split
 from device_profiles.rejects import FrameRejected, RejectReason
 
 Selector = Callable[[Payload], bool]
@@ -65,6 +65,12 @@ class FramePlan:
         if not self.shortest <= payload.end - payload.start <= self.longest:
             return False
         return all(selector(payload) for selector in self.selectors)
+
+    def has_columns(self, payload: Payload) -> bool:
+        """Whether a text has as many values as this kind of frame has columns."""
+        if self.columns is None or self.split is None:
+            return True
+        return self.columns[0] <= columns(self.split, payload.data[payload.start : payload.end]) <= self.columns[1]
 
     def read(self, payload: Payload, port: int | None, spans: list[Span] | None = None) -> Decoded | FrameRejected:
         """Read a frame that fits."""

@@ -76,9 +76,14 @@ class Profile:
         self, payload: Payload, *, port: int | None = None, request: str | None = None, spans: list[Span] | None = None
     ) -> Decoded | FrameRejected:
         """Decode what a transport carried, after its envelope was verified."""
+        misfit: FramePlan | None = None
         for frame in self.by_port.get(port, self.by_port[None]):
             if frame.fits(payload, port, request):
-                return frame.read(payload, port, spans)
+                if frame.columns is None or frame.has_columns(payload):
+                    return frame.read(payload, port, spans)
+                misfit = misfit or frame
+        if misfit is not None:
+            return misfit.read(payload, port)
         data = payload.data[payload.start : payload.end]
         known = sorted({item for frame in self.frames for item in frame.ports})
         where = f" on port {port} (known: {known})" if known and port not in known else ""

@@ -59,6 +59,14 @@ def split(plan: Split, state: State) -> FrameRejected | None:
     return None
 
 
+def columns(plan: Split, data: bytes) -> int:
+    """How many values a text has, told without taking it apart."""
+    text = data.decode("latin-1").rstrip("\r\n\0 ").removeprefix(plan.strip).removesuffix(plan.strip_end)
+    if plan.kind == "numbers":
+        return text.count("+") + text.count("-")
+    return text.count(plan.separator) + 1 if plan.separator else len(text.split())
+
+
 def _hex(text: str, state: State) -> FrameRejected | None:
     try:
         state.data = bytes.fromhex(text)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from importlib import import_module
 from typing import Any, Final
 
@@ -13,6 +13,7 @@ from device_profiles.engine.compile_parts import PartCompiler, expand
 from device_profiles.engine.emit import Emitter
 from device_profiles.engine.envelopes import ENVELOPES, ChecksumPlan, Payload, Unwrap, mavlink, plain, with_checksum
 from device_profiles.engine.frames import FramePlan, Selector
+from device_profiles.engine.identity import ProbePlan
 from device_profiles.engine.profile import Profile
 from device_profiles.engine.state import MAX_FRAME_BYTES
 from device_profiles.engine.text import Split
@@ -93,7 +94,24 @@ def _compile(document: Table, profile_id: str, digest: bytes, variant: str | Non
         frames=tuple(frames),
         by_port=_by_port(frames),
         codec=str(document.get("codec") or ""),
+        probes=tuple(_probes(document)),
     )
+
+
+def _probes(document: Table) -> Iterator[ProbePlan]:
+    requests = {str(item["name"]) for item in document.get("requests") or []}
+    tables = [
+        ("", document.get("identity")),
+        *((str(v["name"]), v.get("probe")) for v in document.get("variants") or []),
+    ]
+    for variant, table in tables:
+        if table is None:
+            continue
+        request = str(table["request"])
+        if request not in requests:
+            raise profile_error(f"the probe asks {request!r}, which is no request", hint=nearest(request, requests))
+        shortest, longest = _span(table.get("length"), (0, MAX_FRAME_BYTES))
+        yield ProbePlan(variant, request, shortest, longest, tuple(_match(item) for item in table.get("match") or []))
 
 
 def _by_port(frames: list[FramePlan]) -> Mapping[int | None, tuple[FramePlan, ...]]:

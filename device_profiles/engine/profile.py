@@ -10,6 +10,7 @@ from typing import Any
 from device_profiles.engine.channels import ChannelPlan, apply
 from device_profiles.engine.envelopes import Payload, Unwrap
 from device_profiles.engine.frames import FramePlan
+from device_profiles.engine.identity import ProbePlan, identify
 from device_profiles.engine.rows import Decoded, Reading, Row
 from device_profiles.engine.state import MAX_FRAME_BYTES, Span
 from device_profiles.errors import profile_error
@@ -33,6 +34,7 @@ class Profile:
         frames: In file order.
         by_port: Frames by LoRaWAN port; None for frames without one.
         codec: Name of a protocol codec that decodes instead of ``frames``, or empty.
+        probes: Answers by which the model and its variants are told.
     """
 
     id: str
@@ -47,6 +49,7 @@ class Profile:
     frames: tuple[FramePlan, ...]
     by_port: Mapping[int | None, tuple[FramePlan, ...]]
     codec: str = ""
+    probes: tuple[ProbePlan, ...] = ()
 
     def decode(
         self, frame: bytes, *, port: int | None = None, request: str | None = None, spans: list[Span] | None = None
@@ -88,6 +91,10 @@ class Profile:
         known = sorted({item for frame in self.frames for item in frame.ports})
         where = f" on port {port} (known: {known})" if known and port not in known else ""
         return reject(RejectReason.NO_FRAME, f"{len(data)} bytes{where} fit no frame of {self.id}", data)
+
+    def identify(self, request: str, frame: bytes) -> str | FrameRejected:
+        """Tell the device by its answer to a probe: name of the variant, or a reject when it is another model."""
+        return identify(self, request, frame)
 
     def decode_registers(self, request: str, registers: Sequence[int]) -> Decoded | FrameRejected:
         """Decode registers another library has read and verified."""

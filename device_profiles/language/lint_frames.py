@@ -20,6 +20,27 @@ def findings(document: Document) -> Iterator[Finding]:
     yield from _resolutions(document)
     yield from _unreachable(document)
     yield from _requests(document)
+    yield from _probes(document)
+
+
+def _probes(document: Document) -> Iterator[Finding]:
+    seen: dict[str, str] = {}
+    variants = document.get("variants") or []
+    for index, variant in enumerate(variants):
+        probe = variant.get("probe")
+        if probe is None:
+            continue
+        if not probe.get("match") and probe.get("length") is None:
+            yield ("variants", index), "error", f"the probe of {variant['name']} takes any answer", "match or length"
+        key = repr({name: value for name, value in probe.items() if value})
+        if key in seen:
+            yield (
+                ("variants", index),
+                "error",
+                f"variant {variant['name']} is never told: {seen[key]} has the same probe",
+                "",
+            )
+        seen.setdefault(key, str(variant["name"]))
 
 
 def _field(path: Path, table: dict[str, Any], document: Document) -> Iterator[Finding]:

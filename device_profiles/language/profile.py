@@ -40,8 +40,9 @@ class Variant(Table):
 
 
 class Probe(Table):
-    """A request whose answer tells a variant."""
+    """A request whose answer tells a model or a variant."""
 
+    EXAMPLE: ClassVar[str] = 'probe = { request = "who", match = [{ at = 0, hex = "0103" }] }'
     request: str
     match: list[Match] = Field(default_factory=list)
     length: int | list[int] | None = None
@@ -108,6 +109,9 @@ class ProfileFile(Table):
     polling: Polling | None = None
     requests: list[Request] = Field(default_factory=list)
     steps: list[MeasureStep] = Field(default_factory=list)
+    identity: Probe | None = Field(
+        None, description="An answer that every device of the model gives; any other answer is another model's."
+    )
     variants: list[Variant] = Field(default_factory=list)
     parameters: dict[str, ParameterTable] = Field(default_factory=dict)
     channels: dict[str, ChannelTable] = Field(min_length=1)
@@ -117,6 +121,7 @@ class ProfileFile(Table):
 
 
 Variant.model_rebuild()
+ProfileFile.model_rebuild()
 
 
 def json_schema() -> dict[str, Any]:

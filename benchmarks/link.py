@@ -28,11 +28,13 @@ SECONDS: Final = 120.0
 """Two syncs of either habit; a time that holds no whole number of them counts them wrongly."""
 AGENT: Final = "link-station"
 DAY_S: Final = 86_400.0
+_COLLECTOR: Final = "harkara-collector"
+_SHIPPED: Final = Path(__file__).resolve().parent.parent / "deploy" / "mosquitto"
 _START_S: Final = 60.0
 _CHANNELS: Final = 10
 _TOPIC_BYTES: Final = len(f"harkara/1/{AGENT}/")
 _PUBLISH: Final = re.compile(
-    r"(Received|Sending) PUBLISH (?:from|to) (\S+) \(.*'harkara/1/[^/]+/(\w+)', ... \((\d+) bytes\)"
+    r"(Received|Sending) PUBLISH (?:from|to) (\S+) \(d\d, q(\d), .*'harkara/1/[^/]+/(\w+)', ... \((\d+) bytes\)"
 )
 _OTHER: Final = re.compile(r"(Received|Sending) (PUBACK|PINGREQ|PINGRESP) (?:from|to) (\S+)")
 
@@ -155,21 +157,45 @@ class _Rig:
         binary = find_mosquitto()
         if binary is None:
             raise DemoError("mosquitto is not installed; mend: apt install mosquitto")
+        for number, user in enumerate((AGENT, _COLLECTOR)):
+            words = self._folder / f"{user}.password"
+            words.write_text(f"{user}-secret\n", encoding="utf-8")
+            words.chmod(0o600)
+            passwords = self._folder / "passwords"
+            create = [] if number else ["-c"]
+            subprocess.run(
+                ["mosquitto_passwd", "-b", *create, str(passwords), user, f"{user}-secret"],
+                check=True,
+                capture_output=True,
+            )
         config = self._folder / "mosquitto.conf"
-        config.write_text(
-            f"per_listener_settings false\nallow_anonymous true\nlog_type all\nuser root\nset_tcp_nodelay true\n"
-            f"listener {self._plain_port} 127.0.0.1\n"
-            f"listener {self.tls_port} 127.0.0.1\n"
-            f"certfile {self._folder / 'cert.pem'}\nkeyfile {self._folder / 'key.pem'}\n",
-            encoding="utf-8",
-        )
+        config.write_text(self._shipped() + "log_type all\nuser root\n", encoding="utf-8")
         broker = self._stage.start("mosquitto", [binary, "-c", str(config)])
         wait_listening(self._plain_port, broker)
+
+    def _shipped(self) -> str:
+        """The configuration we ship, with the files and ports of this run."""
+        text = (_SHIPPED / "harkara.conf").read_text(encoding="utf-8")
+        for old, new in (
+            ("/etc/mosquitto/harkara.passwd\nacl", f"{self._folder / 'passwords'}\nacl"),
+            ("acl_file /etc/mosquitto/harkara.acl", f"acl_file {_SHIPPED / 'harkara.acl'}"),
+            ("listener 8883", f"listener {self.tls_port} 127.0.0.1"),
+            ("/etc/mosquitto/certs/ca.crt", f"{self._folder / 'cert.pem'}"),
+            ("/etc/mosquitto/certs/server.crt", f"{self._folder / 'cert.pem'}"),
+            ("/etc/mosquitto/certs/server.key", f"{self._folder / 'key.pem'}"),
+            ("listener 1883 ", f"listener {self._plain_port} "),
+        ):
+            if text.count(old) != 1:
+                raise DemoError(f"the shipped broker configuration no longer says {old!r} once")
+            text = text.replace(old, new)
+        return text
 
     def _start_collector(self) -> None:
         toml = self._folder / "collector.toml"
         toml.write_text(
-            f'data = "data"\n[broker]\nport = {self._plain_port}\n[web]\nport = {free_port()}\n', encoding="utf-8"
+            f'data = "data"\n[broker]\nport = {self._plain_port}\nusername = "{_COLLECTOR}"\n'
+            f'password_file = "{self._folder / _COLLECTOR}.password"\n[web]\nport = {free_port()}\n',
+            encoding="utf-8",
         )
         run_harkara("device", "add", AGENT, "--config", str(toml))
         collector = self._stage.harkara("collector", "collector", "run", "--config", str(toml))
@@ -194,6 +220,7 @@ control_socket = "{self._folder / "agent.sock"}"
 [broker]
 host = "127.0.0.1"
 port = {self.tls_port}
+password_file = "{self._folder / AGENT}.password"
 keepalive_s = {max(5, round(habit.keepalive_s / habit.factor))}
 sync_every_s = {habit.sync_s / habit.factor}
 state_every_s = {habit.state_s / habit.factor}
@@ -224,9 +251,9 @@ seal_after_s = {habit.seal_s / habit.factor}
         counts: Counter[str] = Counter()
         for line in text.splitlines():
             if (match := _PUBLISH.search(line)) and match[2] == AGENT:
-                kind, size = match[3], int(match[4])
-                # MQTT 3.1.1, 3.3: two bytes of topic length, the topic, two of packet id, the payload.
-                body = 2 + _TOPIC_BYTES + len(kind) + 2 + size
+                kind, size = match[4], int(match[5])
+                # MQTT 3.1.1, 3.3: two bytes of topic length, the topic, with QoS 1 two of packet id, the payload.
+                body = 2 + _TOPIC_BYTES + len(kind) + (2 if match[3] == "1" else 0) + size
                 counts[kind] += 1
                 counts[f"{kind}.payload"] += size
                 counts[f"{kind}.bytes"] += 1 + _length_bytes(body) + body

@@ -58,7 +58,7 @@ class Broker(_Table):
     protocol: Literal["3.1.1", "5"] = "3.1.1"
     username: Annotated[str, StringConstraints(min_length=1, max_length=128)] | None = None
     password_file: Path | None = None
-    keepalive_s: Annotated[int, Field(ge=5, le=3600)] = 60
+    keepalive_s: Annotated[int, Field(ge=5, le=3600)] = 120
     reconnect_s_max: Annotated[float, Field(ge=0.5, le=3600)] = 60.0
     receipt_timeout_s: Annotated[float, Field(ge=1, le=300)] = 10.0
     sync_every_s: Annotated[float, Field(ge=5, le=86_400)] = 600.0

@@ -54,7 +54,7 @@ class Broker:
     protocol: Literal["3.1.1", "5"] = "3.1.1"
     username: str | None = None
     password_file: Path | None = None
-    keepalive_s: int = 60
+    keepalive_s: int = 120
     reconnect_s_max: float = 60.0
     receipt_timeout_s: float = 10.0
     sync_every_s: float = 600.0

@@ -22,7 +22,7 @@ host = {broker_text}
 # username = {agent_text}
 # password_file = "password"      # first line of the file; chmod 600
 # protocol = "3.1.1"              # or "5"
-# keepalive_s = 60                # longer saves bytes on a metered link
+# keepalive_s = 120               # a link with a block more often than that is never pinged
 
 # [broker.tls]                    # remove the hashes to encrypt; the broker's name is always checked
 # ca_file = "ca.pem"

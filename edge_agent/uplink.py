@@ -20,6 +20,7 @@ import aiomqtt
 
 from device_profiles.wire.delivery.agent import AgentMachine, Phase
 from device_profiles.wire.delivery.agent_io import (
+    OF_SYNC,
     AgentEvent,
     Alarm,
     BlockUnreadable,
@@ -39,6 +40,7 @@ from device_profiles.wire.delivery.backoff import Backoff
 from device_profiles.wire.messages import MessageRejected, State, parse_receipt, parse_synced
 from device_profiles.wire.topics import TopicKind, topic
 from edge_agent.clock import Clock
+from edge_agent.mqtt_client import wrote
 from edge_agent.outbox import BlockUnreadable as CopyUnreadable
 from edge_agent.outbox import Outbox
 from harkara_io.log_errors import LogError
@@ -223,7 +225,8 @@ class Uplink:
 
     # ---- stages of a session ----------------------------------------------------------------------------------
     async def _subscribe(self, client: aiomqtt.Client) -> None:
-        topics = [(self._topic(kind), 1) for kind in (TopicKind.RECEIPT, TopicKind.SYNCED)]
+        # QoS 0: a sync says again what a lost receipt said, and a PUBACK would acknowledge an acknowledgement.
+        topics = [(self._topic(kind), 0) for kind in (TopicKind.RECEIPT, TopicKind.SYNCED)]
         granted = await client.subscribe(topics)
         codes = [code if isinstance(code, int) else code.value for code in granted]
         if any(code > _GRANTED_MAX for code in codes):
@@ -299,7 +302,7 @@ class Uplink:
                 self.bytes_published += len(data)
                 self._start(self._publish_block(publish, data))
             case SendSync():
-                self._start(self._publish(action.connection, TopicKind.SYNC, action.sync.encode()))
+                self._start(self._publish_sync(action))
             case Reconnect():
                 if action.connection == self.connection:
                     self._end_session(action.reason)
@@ -312,16 +315,22 @@ class Uplink:
         task.add_done_callback(self._publishing.discard)
 
     async def _publish_block(self, publish: Publish, data: bytes) -> None:
-        if await self._publish(publish.connection, TopicKind.BLOCK, data):
+        qos = 1 if publish.acknowledged else 0
+        if await self._publish(publish.connection, TopicKind.BLOCK, data, qos) and qos:
             await self._feed(Puback(publish.connection, publish.ref.segment, publish.ref.seq))
 
-    async def _publish(self, connection: int, kind: TopicKind, data: bytes) -> bool:
+    async def _publish_sync(self, action: SendSync) -> None:
+        if await self._publish(action.connection, TopicKind.SYNC, action.sync.encode(), 1):
+            await self._feed(Puback(action.connection, OF_SYNC, 0))
+
+    async def _publish(self, connection: int, kind: TopicKind, data: bytes, qos: int) -> bool:
         client = self._client
         if client is None or connection != self.connection:
             return False
         try:
             # Never a time-out here: the library would leak the slot. A dead link ends the session, and this with it.
-            await client.publish(self._topic(kind), data, qos=1, timeout=math.inf)
+            await client.publish(self._topic(kind), data, qos=qos, timeout=math.inf)
+            wrote(client)
         except aiomqtt.MqttError as exc:
             self._end_session(str(exc))
             return False

@@ -209,7 +209,7 @@ class Outbox(OutboxReading):
         self, connection: sqlite3.Connection, state: State, action: DropStored | GiveUp | Unshelve | PinLineage
     ) -> None:
         if isinstance(action, DropStored):
-            settle.delete_stored(connection, state, action.segment, action.seqs, limit=_BLOCKS_MAX)
+            settle.delete_stored(connection, state, action.segment, action.seqs, limit=_BLOCKS_MAX, safe=False)
         elif isinstance(action, GiveUp):
             settle.give_up(connection, state, action.segment, action.seqs, action.reason, shelve=action.shelve)
         elif isinstance(action, Unshelve):
@@ -229,7 +229,7 @@ class Outbox(OutboxReading):
         limit = _TRIMMED_PER_COMMIT
         for segment, seqs in self._riding.items():
             before = state.totals.blocks
-            rest = settle.delete_stored(connection, state, segment, seqs, limit=limit) if limit else seqs
+            rest = settle.delete_stored(connection, state, segment, seqs, limit=limit, safe=True) if limit else seqs
             limit -= before - state.totals.blocks
             if rest:
                 left[segment] = rest

@@ -28,9 +28,12 @@ class _Sum(NamedTuple):
 
 
 def delete_stored(
-    connection: sqlite3.Connection, state: State, segment_id: int, seqs: IntervalSet, *, limit: int
+    connection: sqlite3.Connection, state: State, segment_id: int, seqs: IntervalSet, *, limit: int, safe: bool
 ) -> IntervalSet:
     """Delete blocks that the collector holds; shelved ones stay.
+
+    Loss records that safe blocks carried are settled. Those of blocks that are merely stored go out again, because a
+    restore may take the carrier back; a claim that came already counts nothing.
 
     Args:
         connection: Inside a transaction.
@@ -38,6 +41,7 @@ def delete_stored(
         segment_id: Segment of the blocks.
         seqs: Their numbers.
         limit: At most so many blocks, so that one commit stays short.
+        safe: Whether they are safe, or only stored.
 
     Returns:
         What is left to do.
@@ -50,7 +54,10 @@ def delete_stored(
         found = _sum(connection, low, high, limit)
         if found.blocks:
             last = min(high, found.last_key)
-            connection.execute("DELETE FROM loss WHERE carried_by BETWEEN ? AND ?", (low, last))
+            if safe:
+                connection.execute("DELETE FROM loss WHERE carried_by BETWEEN ? AND ?", (low, last))
+            else:
+                state.losses_waiting |= _send_again(connection, low, last)
             segment = _delete(connection, state, segment, low, last, found=found)
             totals = state.totals
             state.totals = replace(totals, stored=totals.stored + found.readings)
@@ -81,7 +88,7 @@ def give_up(
             continue
         readings += found.readings
         given_up = given_up.union(_present(connection, low, high))
-        connection.execute("UPDATE loss SET carried_by = 0 WHERE carried_by BETWEEN ? AND ?", (low, high))
+        _send_again(connection, low, high)
         if shelve and reason is LossReason.REJECTED:
             segment = _shelve(connection, state, segment, low, high, found=found)
             continue
@@ -177,6 +184,12 @@ def _take_back(connection: sqlite3.Connection, segment_id: int, seqs: IntervalSe
         else:
             connection.execute("DELETE FROM loss WHERE id = ?", (key,))
         return
+
+
+def _send_again(connection: sqlite3.Connection, low: int, high: int) -> bool:
+    """Let the loss records that these blocks carried wait for another block; tells whether there were any."""
+    changed = connection.execute("UPDATE loss SET carried_by = 0 WHERE carried_by BETWEEN ? AND ?", (low, high))
+    return changed.rowcount > 0
 
 
 def _keys(segment: Segment, seqs: IntervalSet) -> Iterator[tuple[int, int]]:

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from device_profiles.wire.delivery.agent import AgentMachine, AgentPolicy, Phase
 from device_profiles.wire.delivery.agent_io import (
+    OF_SYNC,
     AgentAction,
     BlockUnreadable,
     Connected,
@@ -54,9 +55,12 @@ def receipt(
 
 
 class Agent:
-    """The machine with an outbox in memory and a clock in hand."""
+    """The machine with an outbox in memory, a clock in hand and a broker that acknowledges syncs unless ``deaf``."""
 
-    def __init__(self, outbox: MemoryOutbox | None = None, *, policy: AgentPolicy | None = None) -> None:
+    def __init__(
+        self, outbox: MemoryOutbox | None = None, *, policy: AgentPolicy | None = None, deaf: bool = False
+    ) -> None:
+        self.deaf = deaf
         self.outbox = outbox or MemoryOutbox()
         numbers = count(1)
         self.lineage: bytes | None = LINEAGE
@@ -72,6 +76,8 @@ class Agent:
         for action in actions:
             if isinstance(action, SendSync):
                 self.sync = action
+                if not self.deaf:
+                    assert not self.machine.handle(Puback(action.connection, OF_SYNC, 0), self.now_s)
         return actions
 
     def answer(self, *segments: SegmentReceipt, **kwargs: object) -> tuple[AgentAction, ...]:
@@ -129,6 +135,55 @@ def test_a_puback_frees_a_slot_and_nothing_else() -> None:
     assert seqs(actions) == [3]
     assert not of(Trim, actions)
     assert agent.machine.in_flight_bytes == 300
+
+
+def test_a_live_block_alone_needs_no_puback_and_all_others_do() -> None:
+    agent = Agent(filled(2))
+    backlog = agent.connect()
+    assert [action.acknowledged for action in of(Publish, backlog)] == [True, True]
+    agent.outbox.fill(1, 3)
+    assert [action.acknowledged for action in of(Publish, agent.feed(Sealed()))] == [True], "others are on their way"
+    for seq in (1, 2, 3):
+        agent.feed(Puback(1, 1001, seq))
+    agent.feed(ReceiptCame(1, receipt(SegmentReceipt(1001, run((1, 3)), run((1, 3))))))
+    agent.outbox.fill(1, 5)
+    assert [action.acknowledged for action in of(Publish, agent.feed(Sealed()))] == [False, True]
+    assert agent.machine.slots == 1
+
+
+def test_a_live_block_that_got_no_receipt_goes_with_a_puback_the_second_time() -> None:
+    agent = Agent(filled(1))
+    agent.connect(SegmentReceipt(1001, run((1, 1)), run((1, 1))))
+    agent.outbox.fill(1, 2)
+    (first,) = of(Publish, agent.feed(Sealed()))
+    assert not first.acknowledged
+    assert agent.machine.next_wake_s is not None
+    agent.now_s = agent.machine.next_wake_s
+    assert of(SendSync, agent.feed(Tick())), "the receipt is overdue"
+    (again,) = of(Publish, agent.answer(SegmentReceipt(1001, run((1, 1)), run((1, 1)))))
+    assert (again.ref, again.acknowledged) == (first.ref, True)
+
+
+def test_an_unreadable_live_block_gives_back_no_slot_it_never_had() -> None:
+    agent = Agent(filled(1))
+    agent.connect(SegmentReceipt(1001, run((1, 1)), run((1, 1))))
+    agent.outbox.fill(1, 3)
+    assert [action.acknowledged for action in of(Publish, agent.feed(Sealed()))] == [False, True]
+    agent.feed(BlockUnreadable(1001, 2))
+    assert agent.machine.slots == 1
+
+
+def test_a_link_on_which_even_a_sync_gets_no_puback_is_dead() -> None:
+    agent = Agent(filled(1), deaf=True)
+    agent.feed(Connected(1))
+    began_s = agent.now_s
+    for _ in range(20):
+        assert agent.machine.next_wake_s is not None
+        agent.now_s = agent.machine.next_wake_s
+        if of(Reconnect, agent.feed(Tick())):
+            break
+    assert agent.now_s == began_s + agent.policy.puback_timeout_s
+    assert agent.machine.phase is Phase.OFFLINE
 
 
 def test_no_matching_subscribers_counts_as_not_sent_and_asks_after_a_while() -> None:
@@ -388,7 +443,7 @@ events = st.one_of(
     st.builds(Disconnected, st.integers(1, 3)),
     st.just(Sealed()),
     st.just(Tick()),
-    st.builds(Puback, st.integers(1, 3), st.just(1001), st.integers(0, 9), st.booleans()),
+    st.builds(Puback, st.integers(1, 3), st.sampled_from([1001, OF_SYNC]), st.integers(0, 9), st.booleans()),
     st.builds(ReceiptCame, st.integers(1, 3), messages),
     st.builds(SyncedCame, st.integers(1, 3), st.builds(Synced, st.integers(1, 4), st.just(0), messages)),
     st.builds(BlockUnreadable, st.just(1001), st.integers(0, 9)),

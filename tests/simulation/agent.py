@@ -356,7 +356,7 @@ class AgentNode:
             self._waiting.append(BlockUnreadable(action.ref.segment, action.ref.seq))
             return
         self.time.note(self.owner, f"publish {block.segment:x}:{block.seq} ({action.lane})")
-        self.world.broker.publish_up(self, action.connection, block)
+        self.world.broker.publish_up(self, action.connection, block, acknowledged=action.acknowledged)
 
     # ---- end of the run ---------------------------------------------------------------------------------------
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
+from device_profiles.wire.delivery.agent_io import OF_SYNC
 from device_profiles.wire.delivery.collector_io import Token
 from tests.simulation.blocks import SimBlock
 from tests.simulation.clock import Timeline
@@ -31,10 +32,11 @@ class Weather:
 
 @dataclass(frozen=True, slots=True)
 class UpMessage:
-    """Something for the collector: a `SimBlock` or a `Sync`."""
+    """Something for the collector: a `SimBlock` or a `Sync`; with QoS 0 unless it is to be acknowledged."""
 
     agent: str
     payload: Any
+    acknowledged: bool = True
 
 
 class Broker:
@@ -86,11 +88,12 @@ class Broker:
         return node.connections
 
     def drop_collector(self) -> None:
-        """The connection ends; what it had not acknowledged is sent again on the next."""
+        """The connection ends; what it had not acknowledged is sent again on the next, QoS 0 is gone."""
         if self.collector is None:
             return
         node, connection = self.collector
         self.collector = None
+        self.queue = deque(message for message in self.queue if message.acknowledged)
         self.queue.extendleft(reversed(list(self.inflight.values())))
         self.inflight.clear()
         node.lost_connection(connection)
@@ -117,20 +120,22 @@ class Broker:
 
     # ---- up ---------------------------------------------------------------------------------------------------
 
-    def publish_up(self, node: AgentNode, connection: int, payload: Any) -> None:
+    def publish_up(self, node: AgentNode, connection: int, payload: Any, *, acknowledged: bool = True) -> None:
         life = self.life
-        self.time.after(self.latency(), lambda: self._from_agent(node, connection, payload, life))
+        message = UpMessage(node.name, payload, acknowledged)
+        self.time.after(self.latency(), lambda: self._from_agent(node, connection, message, life))
 
-    def _from_agent(self, node: AgentNode, connection: int, payload: Any, life: int) -> None:
+    def _from_agent(self, node: AgentNode, connection: int, message: UpMessage, life: int) -> None:
         if life != self.life or self.sessions.get(node.name) != (node, connection):
             return
+        payload = message.payload
         is_block = isinstance(payload, SimBlock)
         lost = self.time.chance(self.weather.loss)
         if lost and self.time.chance(0.5):
             return
         delivered = self.subscribed or not self.tells_no_subscribers
-        if is_block:
-            segment, seq = payload.segment, payload.seq
+        if message.acknowledged:
+            segment, seq = (payload.segment, payload.seq) if is_block else (OF_SYNC, 0)
             self.time.after(self.latency(), lambda: node.puback(connection, segment, seq, delivered=delivered))
         if lost or not self.subscribed:
             return
@@ -142,11 +147,12 @@ class Broker:
         copies = 2 if self.time.chance(self.weather.repeat) else 1
         for _ in range(copies):
             late = self.time.rng.uniform(1, 150) if self.time.chance(self.weather.delay) else 0.0
-            self._enqueue(UpMessage(name, payload), late, life)
+            self._enqueue(UpMessage(name, payload, message.acknowledged), late, life)
 
     def _enqueue(self, message: UpMessage, late_s: float, life: int) -> None:
         def arrive() -> None:
-            if life == self.life and self.subscribed:
+            kept = message.acknowledged or self.collector is not None
+            if life == self.life and self.subscribed and kept:
                 self.queue.append(message)
                 self.pump()
 
@@ -163,8 +169,10 @@ class Broker:
         while self.queue and self.collector is not None and len(self.inflight) < 40 and not self.collector[0].paused:
             node, connection = self.collector
             message = self.queue.popleft()
-            mid = next(number for number in itertools.count(1) if number not in self.inflight)
-            self.inflight[mid] = message
+            mid = 0
+            if message.acknowledged:
+                mid = next(number for number in itertools.count(1) if number not in self.inflight)
+                self.inflight[mid] = message
             self.time.after(self.latency(), partial(node.deliver, connection, mid, message))
 
     def acknowledge(self, node: CollectorNode, tokens: tuple[Token, ...]) -> None:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from device_profiles.wire.delivery.collector_io import Commit, LossEntry
 from device_profiles.wire.delivery.ports import SegmentRow, StoreIdentity
 from device_profiles.wire.intervals import EMPTY, IntervalSet
-from device_profiles.wire.model import OpenRecord
+from device_profiles.wire.model import LossRecord, OpenRecord
 from tests.simulation.blocks import SimBlock
 from tests.simulation.disk import Change, Disk
 
@@ -104,10 +104,12 @@ class ModelJournal:
         self.disk.write(changes, sync=self.world.rules.journal_full_sync)
 
     def learn(self, blocks: Iterable[SimBlock]) -> None:
-        """After a restore beside a younger lake: what the lake holds is stored, whatever the backup knows of it."""
-        for block in blocks:
-            if block.key in self.disk.table("key"):
-                continue
+        """After a restore beside a younger lake: what the lake holds is stored and claimed, whatever was backed up.
+
+        An agent that has let go of the carrier of a loss record cannot say it again.
+        """
+        unknown = [block for block in blocks if block.key not in self.disk.table("key")]
+        for block in unknown:
             place = (block.agent, block.segment)
             row = self.disk.table("row").get(place, SegmentRow())
             row = replace(
@@ -121,6 +123,18 @@ class ModelJournal:
             )
             line = KeyLine(block.digest, block.previous, 0, self.world.time.now)
             self.disk.write([("key", block.key, line), ("row", place, row)])
+        for block in unknown:
+            for record in block.losses:
+                self._learn_loss(block.agent, record)
+
+    def _learn_loss(self, agent: str, record: LossRecord) -> None:
+        place = (agent, record.segment)
+        row = self.disk.table("row").get(place, SegmentRow())
+        fresh = record.intervals.subtract(row.claimed).subtract(row.stored)
+        if fresh:
+            entry = LossEntry(agent, record.segment, fresh, None, record.reason, claimed=True)
+            row = replace(row, lost=row.lost.union(fresh), claimed=row.claimed.union(fresh))
+            self.disk.write([("loss", len(self.disk.table("loss")) + 1, entry), ("row", place, row)])
 
     @property
     def next_position(self) -> int:

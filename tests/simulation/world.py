@@ -121,6 +121,7 @@ class World:
             ("unregistered", 0.2, self._unregister, 1),
             ("new-version", 0.25, self._new_version, 1),
             ("clock-jump", 0.3, self._jump_clock, 2),
+            ("squeeze", 0.4, self._squeeze, 3),
         ]
         for name, probability, strike, times in kinds:
             if rng.random() < probability:
@@ -276,6 +277,23 @@ class World:
         broken = (block.readings[0]._replace(value=block.readings[0].value ^ 1), *block.readings[1:])
         node.disk.write([("block", key, block._replace(readings=broken))])
         self.time.note("world", f"block {block.segment:x}:{block.seq} of {node.owner} rots")
+
+    def _squeeze(self) -> None:
+        """Something else needs the card: for a while the outbox may keep a few blocks only.
+
+        Where backups are on, it lets go of what is stored and not yet safe; perhaps the store is then restored from a
+        backup that lacks it, and nobody but the collector can say what is missing.
+        """
+        node = self._any()
+        node.cap_bytes = min(node.cap_bytes, 500)
+        self.time.note("world", f"outbox of {node.owner} squeezed")
+
+        def free() -> None:
+            node.cap_bytes = self.outbox_cap_bytes
+
+        self._soon(20, 120, free)
+        if self.time.chance(0.5):
+            self._soon(5, 40, self._restore)
 
     def _fill_agent_disk(self) -> None:
         node = self._any()

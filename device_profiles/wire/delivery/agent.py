@@ -9,9 +9,11 @@ from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass
 from enum import StrEnum
+from math import inf
 from typing import Final
 
 from device_profiles.wire.delivery.agent_io import (
+    OF_SYNC,
     AgentAction,
     AgentEvent,
     Alarm,
@@ -70,7 +72,8 @@ class AgentPolicy:
         socket_slots: Most PUBLISHes without a PUBACK.
         timeout_min_s: First wait for a receipt or a ``synced``. [s]
         timeout_max_s: Longest such wait. [s]
-        puback_timeout_s: A connection on which no PUBACK comes for so long is dead: reconnect. [s]
+        puback_timeout_s: A connection on which no PUBACK comes for so long, of a block or a sync, is dead:
+            reconnect. [s]
         sync_every_s: A sync even when all is well. [s]
         page: References read from the outbox at once.
         sync_segments: Segments named in one sync.
@@ -133,6 +136,7 @@ class AgentMachine:
         self._window_bytes = self.policy.window_bytes
         self._slots = 0
         self._slot_moved_s = 0.0
+        self._asked_s: float | None = None  # the oldest sync without a PUBACK went out then
         self._flights = Flights()
         self._views: dict[int, SegmentView] = {}
         self._named_after = 0  # ordinal after which the last sync named segments
@@ -184,8 +188,7 @@ class AgentMachine:
         if self._connection is None:
             return None
         due_s = self._answer_due_s if self._outstanding is not None else self._sync_due_s
-        if self._slots:
-            due_s = min(due_s, self._slot_moved_s + self.policy.puback_timeout_s)
+        due_s = min(due_s, self._dead_s())
         if self.phase is Phase.SENDING:
             deadline_s = self._flights.deadline_s(self._timeout_s)
             if deadline_s is not None:
@@ -222,6 +225,7 @@ class AgentMachine:
         self._store = None
         self._outstanding = None
         self._slots = 0
+        self._asked_s = None
         self._flights.clear()
         self.phase = Phase.OFFLINE
 
@@ -245,6 +249,8 @@ class AgentMachine:
             segments=tuple(_extent(span) for span in spans),
         )
         self._answer_due_s = now_s + self._sync_backoff.next_s()
+        if self._asked_s is None:
+            self._asked_s = now_s
         self._actions.append(SendSync(self._connection, self._outstanding))
         self.counters["syncs"] += 1
 
@@ -441,8 +447,11 @@ class AgentMachine:
 
     def _on_puback(self, event: Puback, now_s: float) -> None:
         """Rule A3: the broker has it, and a broker forgets. Only the socket slot is free again."""
-        self._slots = max(0, self._slots - 1)
-        self._slot_moved_s = now_s
+        if event.segment == OF_SYNC:
+            self._asked_s = None
+        else:
+            self._slots = max(0, self._slots - 1)
+            self._slot_moved_s = now_s
         if event.delivered or self.phase is not Phase.SENDING:
             return
         # Nobody listens: the block counts as not sent, and asking is cheaper than sending.
@@ -454,8 +463,9 @@ class AgentMachine:
 
     def _on_unreadable(self, event: BlockUnreadable) -> None:
         """Rule A2: a copy that rotted becomes a loss record and never blocks the window."""
-        self._slots = max(0, self._slots - 1)
-        self._flights.remove(event.segment, event.seq)
+        flight = self._flights.remove(event.segment, event.seq)
+        if flight is not None and flight.acknowledged:
+            self._slots = max(0, self._slots - 1)
         ref = self._outbox.get(event.segment, event.seq)
         view = self._views.get(event.segment)
         if ref is None or (view is not None and event.seq in view.gone):
@@ -504,7 +514,7 @@ class AgentMachine:
     def _on_time(self, now_s: float) -> None:
         if self._connection is None:
             return
-        if self._slots and now_s >= self._slot_moved_s + self.policy.puback_timeout_s:
+        if now_s >= self._dead_s():
             # A slot cannot be taken back while the broker may still answer: only a new connection frees it.
             self.counters["puback_timeouts"] += 1
             self._actions.append(Reconnect(self._connection, "the broker acknowledges nothing"))
@@ -569,12 +579,29 @@ class AgentMachine:
             self._views[ref.segment] = SegmentView(ref.segment, ref.ordinal, ref.seq, gone, IntervalSet())
         view = self._views[ref.segment]
         view.tail = max(view.tail, ref.seq)
-        self._flights.add(ref, name, now_s)
-        if not self._slots:
-            self._slot_moved_s = now_s
-        self._slots += 1
-        self._actions.append(Publish(self._connection, ref, name))
+        acknowledged = self._wants_puback(name)
+        self._flights.add(ref, name, now_s, acknowledged=acknowledged)
+        if acknowledged:
+            if not self._slots:
+                self._slot_moved_s = now_s
+            self._slots += 1
+        self._actions.append(Publish(self._connection, ref, name, acknowledged))
         self.counters[f"published_{name}"] += 1
+
+    def _wants_puback(self, name: Lane) -> bool:
+        """A live block alone on its way is acknowledged by its receipt; a PUBACK would only cost packets.
+
+        All others are sent with QoS 1, so that a broker which sheds under load sheds nothing of a backlog. A block
+        whose receipt did not come is of the backlog after the sync, and so goes with QoS 1 the second time.
+        """
+        return name != "live" or bool(self._flights) or bool(self._slots)
+
+    def _dead_s(self) -> float:
+        """When the connection counts as dead unless a PUBACK comes before [s]."""
+        waiting_s = [self._slot_moved_s] if self._slots else []
+        if self._asked_s is not None:
+            waiting_s.append(self._asked_s)
+        return min(waiting_s, default=inf) + self.policy.puback_timeout_s
 
     def _name_more_segments(self, now_s: float) -> None:
         """The backlog of the named segments is through: ask about the next ones."""

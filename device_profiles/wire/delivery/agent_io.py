@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal
+from typing import Final, Literal
 
 from device_profiles.wire.delivery.ports import BlockRef
 from device_profiles.wire.intervals import IntervalSet
@@ -11,6 +11,8 @@ from device_profiles.wire.messages import Receipt, Sync, Synced
 from device_profiles.wire.model import LossReason
 
 Lane = Literal["live", "backlog"]
+OF_SYNC: Final = 0
+"""Segment in a `Puback` that is a sync's: no segment has this number."""
 
 
 # ---- events -------------------------------------------------------------------------------------------------------
@@ -39,11 +41,11 @@ class Sealed:
 
 @dataclass(frozen=True, slots=True)
 class Puback:
-    """The broker acknowledged a PUBLISH.
+    """The broker acknowledged a PUBLISH with QoS 1.
 
     Attributes:
         connection: Connection the acknowledgement came on.
-        segment: Segment of the acknowledged block.
+        segment: Segment of the acknowledged block; `OF_SYNC` when it was a sync.
         seq: Its number.
         delivered: False when MQTT 5 said "no matching subscribers" (reason 0x10): nobody took it.
     """
@@ -100,7 +102,7 @@ AgentEvent = Connected | Disconnected | Sealed | Puback | ReceiptCame | SyncedCa
 # ---- actions ------------------------------------------------------------------------------------------------------
 @dataclass(frozen=True, slots=True)
 class SendSync:
-    """Publish on ``sync``, QoS 1."""
+    """Publish on ``sync``, QoS 1; answer with `Puback` of segment `OF_SYNC`."""
 
     connection: int
     sync: Sync
@@ -108,14 +110,21 @@ class SendSync:
 
 @dataclass(frozen=True, slots=True)
 class Publish:
-    """Read the block, check its digest, publish its bytes on ``block``, QoS 1; answer with `Puback`.
+    """Read the block, check its digest, publish its bytes on ``block``.
 
     When it does not verify, do not publish: answer with `BlockUnreadable`.
+
+    Attributes:
+        connection: The connection to publish on.
+        ref: The block.
+        lane: Why it goes now.
+        acknowledged: True: QoS 1, answer with `Puback`. False: QoS 0, no answer; the receipt is the acknowledgement.
     """
 
     connection: int
     ref: BlockRef
     lane: Lane
+    acknowledged: bool = True
 
 
 @dataclass(frozen=True, slots=True)

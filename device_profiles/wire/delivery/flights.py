@@ -11,11 +11,19 @@ from device_profiles.wire.delivery.ports import BlockRef
 
 @dataclass(frozen=True, slots=True)
 class Flight:
-    """One published block that waits for its receipt."""
+    """One published block that waits for its receipt.
+
+    Attributes:
+        ref: The block.
+        lane: Lane it went in.
+        sent_s: When, monotonic. [s]
+        acknowledged: Whether a PUBACK is due for it, which takes a socket slot till then.
+    """
 
     ref: BlockRef
     lane: Lane
     sent_s: float
+    acknowledged: bool
 
 
 class Flights:
@@ -43,11 +51,11 @@ class Flights:
         """Encoded bytes on their way [bytes]."""
         return self._bytes
 
-    def add(self, ref: BlockRef, lane: Lane, now_s: float) -> None:
+    def add(self, ref: BlockRef, lane: Lane, now_s: float, *, acknowledged: bool = True) -> None:
         """A block was handed to the connection."""
         if not self._flights:
             self._progress_s = now_s
-        self._flights[ref.segment, ref.seq] = Flight(ref, lane, now_s)
+        self._flights[ref.segment, ref.seq] = Flight(ref, lane, now_s, acknowledged)
         self._bytes += ref.size_bytes
 
     def remove(self, segment: int, seq: int) -> Flight | None:

@@ -23,6 +23,8 @@ from typing import Final, NamedTuple
 from device_profiles import checksums
 from device_profiles.rejects import FrameRejected, RejectReason, reject
 
+MAX_LINE_BYTES: Final = 256
+"""Longer is no line of a device that writes short ones; bounds the work of a checksum over bits."""
 _HEX_MESSAGES: Final = re.compile(rb"(?:^|(?<=\n))(?::[^\n]*(?:\n|\Z))+")
 
 
@@ -150,6 +152,8 @@ def meter_ddi(data: bytes) -> Payload | FrameRejected:
     """A METER sensor's power-on string. Its type character is the message id."""
     line = data.strip(b"\n")
     head, cr, tail = line.rpartition(b"\r")
+    if len(line) > MAX_LINE_BYTES:
+        return reject(RejectReason.TOO_LONG, f"{len(line)} bytes; a power-on string is one line", data)
     if not cr or len(tail) != 3:
         return reject(RejectReason.SHAPE, "no type, sum and CRC after the carriage return", data)
     checked = line[: len(head) + 2]
@@ -276,6 +280,8 @@ def without_hex_messages(data: bytes) -> bytes:
 
 def w1(data: bytes) -> Payload | FrameRejected:
     """The kernel's ``w1_slave`` text: nine bytes with their CRC, twice."""
+    if len(data) > MAX_LINE_BYTES:
+        return reject(RejectReason.TOO_LONG, f"{len(data)} bytes; the kernel writes two lines", data)
     first, newline, second = data.partition(b"\n")
     words = first.split(b":")[0].split()
     try:

@@ -66,6 +66,7 @@ class Part:
         """Read the part."""
         if self.condition is not None:
             state.slots[SLOT_REMAINING] = state.end - state.position
+            state.reads += 2
             if not self.condition(state.slots):
                 return None
         if self.tags is not None:

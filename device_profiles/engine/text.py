@@ -40,11 +40,11 @@ def split(plan: Split, state: State) -> FrameRejected | None:
         text = text.removesuffix(plan.strip_end)
     if plan.kind == "hex":
         return _hex(text, state)
+    if _count(plan, text) > MAX_TOKENS:
+        return reject(RejectReason.TOO_LONG, f"more than {MAX_TOKENS} values", state.data)
     parts = _packed(text) if plan.kind == "numbers" else _separated(text, plan.separator)
     if parts is None:
         return reject(RejectReason.SHAPE, "not a run of signed numbers", state.data)
-    if len(parts) > MAX_TOKENS:
-        return reject(RejectReason.TOO_LONG, f"more than {MAX_TOKENS} values", state.data)
     if plan.kind == "pairs":
         for at, part in parts:
             key, value, value_at = _pair(part, plan.assign)
@@ -62,6 +62,10 @@ def split(plan: Split, state: State) -> FrameRejected | None:
 def columns(plan: Split, data: bytes) -> int:
     """How many values a text has, told without taking it apart."""
     text = data.decode("latin-1").rstrip("\r\n\0 ").removeprefix(plan.strip).removesuffix(plan.strip_end)
+    return _count(plan, text)
+
+
+def _count(plan: Split, text: str) -> int:
     if plan.kind == "numbers":
         return text.count("+") + text.count("-")
     return text.count(plan.separator) + 1 if plan.separator else len(text.split())

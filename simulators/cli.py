@@ -6,12 +6,13 @@ import argparse
 from pathlib import Path
 from typing import Final
 
-from simulators import cli_chaos
+from simulators import cli_chaos, cli_replay
 
 _EXAMPLES: Final = """\
 examples:
   harkara simulate station --port-link ./weather.tty --interval 0.5
-  harkara simulate replay receiver.log --port-link ./gnss.tty
+  harkara simulate replay receiver.log --to pty:./gnss.tty --loop --rebase now
+  harkara simulate record /dev/ttyUSB0 -o probe.jsonl --between ./probe.tty
   harkara simulate chaos --cycles 50 --seed 7
 Then point an agent at the port: harkara agent init --port ./weather.tty"""
 
@@ -35,13 +36,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     station.add_argument("--lines", type=int, metavar="N", help="stop after N lines (default: never)")
     station.add_argument("--beside-link", type=Path, metavar="PATH", help="a second port that gets the same lines")
 
-    replay = actions.add_parser("replay", help="a recorded NMEA 0183 receiver on a pseudo-terminal")
-    replay.add_argument("recording", type=Path, metavar="FILE", help="the recorded log")
-    _common(replay, device="gnss")
-    replay.add_argument("--once", action="store_true", help="end with the recording (default: begin again)")
-    replay.add_argument(
-        "--as-recorded", action="store_true", help="leave the recorded times (default: move them to now)"
-    )
+    replay = actions.add_parser("replay", help="a recording, said again byte for byte")
+    cli_replay.add_arguments(replay)
+
+    record = actions.add_parser("record", help="write down what a port says, and what is asked of it")
+    cli_replay.add_record_arguments(record)
 
     chaos = actions.add_parser("chaos", help="real processes under load, one thing broken after another, and a judge")
     cli_chaos.add_arguments(chaos)
@@ -73,37 +72,26 @@ def run(args: argparse.Namespace) -> int:
     """
     if args.action == "chaos":
         return cli_chaos.run(args)
+    if args.action == "replay":
+        return cli_replay.run(args)
+    if args.action == "record":
+        return cli_replay.run_record(args)
     truth = args.truth or args.port_link.with_name(args.port_link.name + ".truth.jsonl")
     print(f"port {args.port_link}, own log {truth}; Ctrl-C ends it", flush=True)
-    if args.action == "station":
-        from simulators.station import StationPlan, run_station  # noqa: PLC0415 - each action loads only what it runs
+    from simulators.station import StationPlan, run_station  # noqa: PLC0415 - each action loads only what it runs
 
-        said = run_station(
-            StationPlan(
-                device=args.device,
-                port_link=args.port_link,
-                beside_link=args.beside_link,
-                truth=truth,
-                seed=args.seed,
-                interval_s=args.interval,
-                first_number=args.first_number,
-                wait_for_reader=args.wait_for_reader,
-                lines=args.lines,
-            )
+    said = run_station(
+        StationPlan(
+            device=args.device,
+            port_link=args.port_link,
+            beside_link=args.beside_link,
+            truth=truth,
+            seed=args.seed,
+            interval_s=args.interval,
+            first_number=args.first_number,
+            wait_for_reader=args.wait_for_reader,
+            lines=args.lines,
         )
-    else:
-        from simulators.replay import ReplayPlan, run_replay  # noqa: PLC0415
-
-        said = run_replay(
-            ReplayPlan(
-                device=args.device,
-                recording=args.recording,
-                port_link=args.port_link,
-                truth=truth,
-                loop=not args.once,
-                shift_to_now=not args.as_recorded,
-                wait_for_reader=args.wait_for_reader,
-            )
-        )
+    )
     print(f"said {said} lines")
     return 0

@@ -88,6 +88,14 @@ class PtyPort:
                 select.select([], [self._master], [], 0.05)
         return True
 
+    def read(self, timeout_s: float) -> bytes:
+        """What the reader wrote to us, or nothing after ``timeout_s``."""
+        if not select.select([self._master], [], [], timeout_s)[0]:
+            return b""
+        with contextlib.suppress(OSError):  # The reader left.
+            return os.read(self._master, 4096)
+        return b""
+
     def drain(self, timeout_s: float) -> bool:
         """Wait until the reader has taken every byte: closing the pair throws away what still lies in it.
 

@@ -107,7 +107,7 @@ class Cast:
         self.sensors = [self.stage.harkara("station", *station, *common, str(self.layout.truth(WEATHER)))]
         if self.recording is not None:
             replay = ["simulate", "replay", str(self.recording), "--port-link", str(self.layout.port(GNSS))]
-            replay += ["--device", GNSS]
+            replay += ["--device", GNSS, "--loop", "--rebase", "now"]
             self.sensors.append(self.stage.harkara("receiver", *replay, *common, str(self.layout.truth(GNSS))))
         ports = [self.layout.plain_port, *(self.layout.port(device) for device in self.devices)]
         wait_for(

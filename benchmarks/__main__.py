@@ -21,6 +21,7 @@ NAMES: Final[dict[str, str]] = {
     "ingest": "readings per second from Mosquitto to receipt and lake",
     "latency": "time from publication to receipt at a tenth of that load",
     "footprint": "what the agent takes of memory, start-up time and disk",
+    "profiles": "frames decoded per second, time and memory of loading profiles",
     "link": "bytes a day of a ten-channel station on the link, everything included",
 }
 """Every benchmark and what it measures; each is ``benchmarks/NAME.py`` with ``run() -> dict``.

@@ -12,11 +12,14 @@ from decimal import Decimal
 from difflib import get_close_matches
 from importlib.resources import files
 from pathlib import Path
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from device_profiles.engine.compile import compile_profile
 from device_profiles.engine.profile import Profile
 from device_profiles.errors import profile_error
+
+if TYPE_CHECKING:
+    from device_profiles.mavlink.definitions import Dialect
 
 MODELS: Final = Path(str(files("device_profiles") / "models"))
 DIGEST_BYTES: Final = 8
@@ -85,9 +88,14 @@ def complete(document: dict[str, Any], folder: Path) -> dict[str, Any]:
     if (document.get("transport") or {}).get("kind") != "mavlink":
         return document
     from device_profiles.mavlink.members import expand  # noqa: PLC0415 - only who reads an autopilot pays for the table
-    from device_profiles.mavlink.profiles import load_dialect  # noqa: PLC0415
 
-    return expand(document, lambda name: load_dialect(folder / name))
+    return expand(document, lambda name: _dialect(folder / name))
+
+
+def _dialect(path: Path) -> Dialect:
+    from device_profiles.mavlink.profiles import load_dialect  # noqa: PLC0415 - nor for a reader of XML it needs not
+
+    return load_dialect(path)
 
 
 def digest(data: bytes) -> bytes:

@@ -8,7 +8,7 @@ from device_profiles.engine.rows import Row
 from device_profiles.rejects import FrameRejected, RejectReason, reject
 
 MAX_FRAME_BYTES: Final = 4096
-MAX_READS: Final = 1200
+MAX_READS: Final = 900
 """Operations a frame may cost; bounds the time any bytes can take."""
 MAX_ROWS: Final = 256
 

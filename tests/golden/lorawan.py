@@ -249,6 +249,8 @@ def _special_problem(table: Mapping[str, Any], leaf: Leaf, reading: Reading) -> 
 def _problem(golden: Golden, profile: Profile, table: Mapping[str, Any], leaf: Leaf, reading: Reading | None) -> str:  # noqa: PLR0911
     """What differs; empty when equal."""
     value = leaf.value
+    if value in table.get("missing", ()) and (reading is None or (reading.value is None and not reading.text)):
+        return ""
     if reading is None:
         return f"channel {table['channel']} is not in the frame, the vendor says {value!r}"
     if (value is None or value in table.get("missing", ())) and reading.value is None and not reading.text:
@@ -256,11 +258,16 @@ def _problem(golden: Golden, profile: Profile, table: Mapping[str, Any], leaf: L
     if "base" in table or "bits" in table:
         return _special_problem(table, leaf, reading)
     if reading.text is not None:
+        zeros = str(table.get("strip", ""))
         return (
-            "" if str(value).casefold() == reading.text.casefold() else f"{reading.text!r}, the vendor says {value!r}"
+            ""
+            if str(value).casefold().lstrip(zeros) == reading.text.casefold().lstrip(zeros)
+            else f"{reading.text!r}, the vendor says {value!r}"
         )
     words = table.get("words", {})
-    wanted = words.get(str(value)) if words and isinstance(value, (str, bool)) else _number(value)
+    wanted = (
+        words.get(str(value)) if words and (isinstance(value, (str, bool)) or str(value) in words) else _number(value)
+    )
     if isinstance(wanted, list):
         return "" if reading.value in wanted else f"{reading.channel} is {reading.value!r}, the vendor says {value!r}"
     if wanted is None:

@@ -1,7 +1,7 @@
 """Starts a profile from published codec examples (lorawan-devices form): ports, lengths, channels by name, vectors.
 
-The bytes and the expected words become vectors; the layout stays for the writer, from the vendor's document. The
-codec's own program is never read.
+The bytes and the expected words become vectors, which fail until the fields are written; those stay for the writer,
+from the vendor's document. The codec's own program is never read.
 """
 
 from __future__ import annotations
@@ -10,17 +10,70 @@ import json
 import re
 from collections.abc import Iterator
 from difflib import get_close_matches
+from itertools import pairwise
 from pathlib import Path
 from typing import Any, Final, NamedTuple
 
 from device_profiles.errors import profile_error
 from device_profiles.quantities import QUANTITIES
+from device_profiles.units import UNITS, converter
 
 _EXAMPLE: Final = re.compile(r"^\s*-\s*description:\s*(.*)$")
 _PORT: Final = re.compile(r"^\s*fPort:\s*(\d+)")
 _BYTES: Final = re.compile(r"bytes:\s*\[([^\]]*)\]", re.DOTALL)
-_VALUE: Final = re.compile(r"^\s*['\"]?([A-Za-z][\w .%-]*?)['\"]?:\s*(-?\d+(?:\.\d+)?)\s*,?\s*$")
+_LINE: Final = re.compile(r"^(\s*)['\"]?([A-Za-z][\w .%-]*?)['\"]?:\s*(.*?)\s*,?$")
+_NUMBER: Final = re.compile(r"-?\d+(?:\.\d+)?")
 _ERRORS: Final = re.compile(r"^\s*errors:\s*$", re.MULTILINE)
+_FRAME_WORDS: Final = ("output", "data", "errors", "warnings", "normalizedOutput")
+_UNITS: Final = {
+    "°C": "Cel",
+    "°F": "[degF]",
+    "°": "deg",
+    "m⋅s⁻¹": "m/s",
+    "W⋅m⁻²": "W/m2",
+    "µS⋅cm⁻¹": "uS/cm",
+    "mS⋅cm⁻¹": "mS/cm",
+    "µg⋅m⁻³": "ug/m3",
+    "ppm": "[ppm]",
+    "ppb": "[ppb]",
+    "lux": "lx",
+}
+"""Units as vendors print them; those that are UCUM codes need no row."""
+
+
+_OFTEN: Final = {
+    "temperature": "air_temperature",
+    "temp": "air_temperature",
+    "humidity": "relative_humidity",
+    "hum": "relative_humidity",
+    "pressure": "air_pressure",
+    "atmospheric_pressure": "air_pressure",
+    "barometric_pressure": "air_pressure",
+    "battery": "battery_voltage",
+    "bat": "battery_voltage",
+    "bat_v": "battery_voltage",
+    "voltage": "battery_voltage",
+    "moisture": "soil_moisture_percent",
+    "light": "illuminance",
+    "no": "nitric_oxide",
+    "rainfall": "precipitation",
+    "rain": "precipitation",
+    "wind_gust_speed": "wind_gust",
+    "ec": "soil_conductivity",
+}
+"""Words vendors like whose nearest quantity by letters is another."""
+
+
+class Word(NamedTuple):
+    """A value as the vendor's example says it.
+
+    Attributes:
+        text: The number as printed.
+        unit: As printed, or empty.
+    """
+
+    text: str
+    unit: str = ""
 
 
 class Example(NamedTuple):
@@ -29,7 +82,7 @@ class Example(NamedTuple):
     what: str
     port: int
     data: bytes
-    words: dict[str, float]
+    words: dict[str, Word]
     is_error: bool
 
 
@@ -40,12 +93,20 @@ def import_codec(path: Path, codec_name: str | None, output: Path | None) -> int
         0; the profile does not lint until its fields are written.
 
     Raises:
-        ProfileError: The file has no examples.
+        ProfileError: The file cannot be read or has no examples, or the output exists.
     """
-    text = path.read_text(encoding="utf-8")
+    if output is not None and output.exists():
+        raise profile_error(f"{output} exists already", hint="another --output; this command overwrites nothing")
+    try:
+        text = path.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as exc:
+        raise profile_error(f"{path} cannot be read: {exc}") from exc
     examples = list(_from_jsonl(text, codec_name) if path.suffix == ".jsonl" else _from_yaml(text))
     if not examples:
-        raise profile_error(f"{path} has no uplink examples{f' of {codec_name}' if codec_name else ''}")
+        raise profile_error(
+            f"{path} has no uplink examples{f' of {codec_name}' if codec_name else ''}",
+            hint="some vendors publish none: start with `harkara profile new`",
+        )
     name = codec_name or path.stem.removesuffix("-codec")
     written = _profile(name, examples)
     if output is None:
@@ -58,54 +119,93 @@ def import_codec(path: Path, codec_name: str | None, output: Path | None) -> int
 
 
 def _from_jsonl(text: str, codec: str | None) -> Iterator[Example]:
-    for line in text.splitlines():
-        entry = json.loads(line) if line.strip() else {}
-        if not entry or (codec and entry.get("codec") != codec):
-            continue
-        data = entry["expect"].get("data") or {}
-        words = {
-            key: float(value)
-            for key, value in _flat(data)
-            if isinstance(value, (int, float)) and not isinstance(value, bool)
-        }
-        yield Example(
-            str(entry["what"]),
-            int(entry["port"]),
-            bytes.fromhex(entry["hex"]),
-            words,
-            "errors" in entry["expect"] and not data,
-        )
+    for number, line in enumerate(text.splitlines(), 1):
+        try:
+            entry = json.loads(line) if line.strip() else {}
+            if not entry or (codec and entry.get("codec") != codec):
+                continue
+            data = entry["expect"].get("data") or {}
+            words = {
+                key: Word(f"{value:.12g}", unit)
+                for key, value, unit in _flat(data)
+                if isinstance(value, (int, float)) and not isinstance(value, bool)
+            }
+            yield Example(
+                str(entry["what"]),
+                int(entry["port"]),
+                bytes.fromhex(entry["hex"]),
+                words,
+                "errors" in entry["expect"] and not data,
+            )
+        except (ValueError, KeyError, TypeError, AttributeError) as exc:
+            raise profile_error(f"line {number} is no example: {type(exc).__name__} {exc}", line=number) from exc
 
 
-def _flat(data: dict[str, Any]) -> Iterator[tuple[str, Any]]:
+def _flat(data: dict[str, Any]) -> Iterator[tuple[str, Any, str]]:
     for key, value in data.items():
-        yield key, value.get("value") if isinstance(value, dict) else value
+        if isinstance(value, dict) and "value" in value:
+            yield key, value["value"], str(value.get("unit") or "")
+        elif isinstance(value, dict):
+            yield from _flat(value)
+        else:
+            yield key, value, ""
 
 
 def _from_yaml(text: str) -> Iterator[Example]:
     """The few shapes example lists take, line by line; a YAML reader would turn the gas ``NO`` into false."""
-    section = text.split("downlink", maxsplit=1)[0]
+    section = re.split(r"(?m)^downlink", text, maxsplit=1)[0]
     starts = [match.start() for match in re.finditer(r"(?m)^\s*-\s*description:", section)]
-    for start, end in zip(starts, [*starts[1:], len(section)], strict=True):
+    for start, end in pairwise([*starts, len(section)]):
         block = section[start:end]
         description = _EXAMPLE.match(block.splitlines()[0])
         port = next((int(match[1]) for match in map(_PORT.match, block.splitlines()) if match), None)
         listed = _BYTES.search(block)
         if port is None or listed is None:
             continue
-        data = bytes(int(item.strip(), 0) & 0xFF for item in listed[1].split(",") if item.strip())
-        after = block[listed.end() :]
-        words = {
-            match[1]: float(match[2])
-            for match in map(_VALUE.match, re.split(r"[\n{}]|,(?=\s*['\"]?[A-Za-z])", after))
-            if match
-        }
+        try:
+            data = bytes(int(item.strip(), 0) & 0xFF for item in listed[1].split(",") if item.strip())
+        except ValueError as exc:
+            raise profile_error(f"example {description[1] if description else ''!r}: bytes {exc}") from exc
+        words = _words(block[listed.end() :])
         yield Example(description[1].strip() if description else "", port, data, words, bool(_ERRORS.search(block)))
+
+
+def _words(text: str) -> dict[str, Word]:
+    """Names and numbers: ``name: 1``, also in braces; or ``name:`` with ``value:`` and ``unit:`` below it."""
+    found: dict[str, Word] = {}
+    units: dict[str, str] = {}
+    above: list[tuple[int, str]] = []
+    for line in re.split(r"[\n{}]|,(?=\s*['\"]?[A-Za-z])", text):
+        match = _LINE.match(line)
+        if match is None:
+            continue
+        indent, key, value = len(match[1]), match[2], match[3]
+        above = [item for item in above if item[0] < indent]
+        owner = above[-1][1] if above else ""
+        if key in ("value", "unit") and owner and owner not in _FRAME_WORDS:
+            key, is_unit = owner, key == "unit"
+        else:
+            is_unit = False
+        if is_unit:
+            units[key] = _printed(value)
+        elif _NUMBER.fullmatch(value):
+            found[key] = Word(value)
+        elif not value:
+            above.append((indent, key))
+    return {key: word._replace(unit=units.get(key, "")) for key, word in found.items()}
+
+
+def _printed(text: str) -> str:
+    r"""A text of YAML, with ``\xB0`` and ``\u207B`` as letters."""
+    if text.startswith('"'):
+        return re.sub(
+            r"\\(?:x([0-9A-Fa-f]{2})|u([0-9A-Fa-f]{4}))", lambda m: chr(int(m[1] or m[2], 16)), text.strip('"')
+        )
+    return text.strip("'")
 
 
 def _profile(name: str, examples: list[Example]) -> str:
     vendor, _, model = name.rpartition("/")
-    words = list(dict.fromkeys(word for example in examples for word in example.words))
     lines = [
         "language = 1",
         f"vendor = {_quoted(vendor or 'name the vendor')}",
@@ -121,9 +221,13 @@ def _profile(name: str, examples: list[Example]) -> str:
         "",
         "[channels]",
     ]
-    for word in words:
-        close = get_close_matches(re.sub(r"[^a-z0-9]+", "_", word.lower()), QUANTITIES, 1, 0.6)
-        lines.append(f"# {word}: {_channel(close[0]) if close else 'which quantity?'}")
+    words: dict[str, list[Word]] = {}
+    for example in examples:
+        for word, value in example.words.items():
+            words.setdefault(word, []).append(value)
+    channels = {word: _slug(word) for word in words if _quantity(word)}
+    for word, values in words.items():
+        lines.append(_channel(word, values) if word in channels else f"# {word} = {values[0].text}: which quantity?")
     groups: dict[int, set[int]] = {}
     for example in examples:
         if not example.is_error:
@@ -135,29 +239,58 @@ def _profile(name: str, examples: list[Example]) -> str:
             "[[frames]]",
             f'name = "port_{port}"',
             f"when = {{ port = {port}, length = {length} }}",
-            'fields = [{ name = "_all", type = "hex:rest" }]',
+            'fields = [{ name = "_all", type = "hex:rest" }]  # from the vendor\'s document',
         ]
     for example in examples:
-        lines += [
-            "",
-            "[[tests]]",
-            f"name = {_quoted(example.what)}",
-            f"port = {example.port}",
-            f'hex = "{example.data.hex()}"',
-        ]
-        if example.is_error:
-            lines.append('reject = "no_frame"')
-        else:
-            lines += [
-                f"# the vendor says: {', '.join(f'{word} = {value:g}' for word, value in example.words.items())}",
-                "expect = {}",
-            ]
-        lines.append(f"source = {_quoted(f'published example of {name}')}")
+        lines += ["", *_vector(example, channels, name)]
     return "\n".join(lines) + "\n"
 
 
-def _channel(quantity: str) -> str:
-    return f"{quantity} = {{ range = [0, 0], resolution = 0 }}"
+def _vector(example: Example, channels: dict[str, str], name: str) -> Iterator[str]:
+    yield "[[tests]]"
+    yield f"name = {_quoted(example.what)}"
+    yield f"port = {example.port}"
+    yield f'hex = "{example.data.hex()}"'
+    if example.is_error:
+        yield 'reject = "no_frame"'
+    else:
+        known = [f"{channels[word]} = {value.text}" for word, value in example.words.items() if word in channels]
+        others = [f"{word} = {value.text}" for word, value in example.words.items() if word not in channels]
+        if others:
+            yield f"# also: {', '.join(others)}"
+        yield f"expect = {{ {', '.join(known)} }}" if known else "expect = {}"
+    yield f"source = {_quoted(f'published example of {name}')}"
+
+
+def _slug(word: str) -> str:
+    slug = re.sub(r"[^a-z0-9]+", "_", re.sub(r"(?<=[a-z])(?=[A-Z])", "_", word).lower()).strip("_")
+    return slug if slug[:1].isalpha() else f"x_{slug}"
+
+
+def _quantity(word: str) -> str:
+    slug = _slug(word)
+    if slug in _OFTEN:
+        return _OFTEN[slug]
+    close = get_close_matches(slug, QUANTITIES, 1, 0.75)
+    return close[0] if close else ""
+
+
+def _channel(word: str, values: list[Word]) -> str:
+    """A channel of the nearest quantity; limits are the quantity's until the writer gives the sensor's."""
+    name, quantity = _slug(word), _quantity(word)
+    row = QUANTITIES[quantity]
+    words = [] if name == quantity else [f'quantity = "{quantity}"']
+    printed = values[0].unit
+    code = _UNITS.get(printed, printed)
+    low, high = row.low if row.low is not None else 0, row.high if row.high is not None else 1_000_000
+    if code in UNITS and code != row.unit and UNITS[code].dimension == UNITS[row.unit].dimension:
+        words.append(f'unit = "{code}"')
+        convert = converter(row.unit, code)
+        low, high = convert(low), convert(high)
+    words.append(f"range = [{low:.6g}, {high:.6g}]")
+    digits = max(len(value.text.partition(".")[2]) for value in values)
+    words.append(f"resolution = {10**-digits:.{digits}f}")
+    return f"{name} = {{ {', '.join(words)} }}  # {word}, {values[0].text} {printed}".rstrip()
 
 
 def _quoted(text: str) -> str:

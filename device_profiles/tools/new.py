@@ -3,28 +3,19 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
-from difflib import get_close_matches
+from collections.abc import Iterator
+from decimal import Decimal
 from pathlib import Path
 from typing import Final
 
 from device_profiles.errors import profile_error
 from device_profiles.language.check import check
 from device_profiles.quantities import QUANTITIES
+from device_profiles.tools.asking import Ask, a_count, a_number, a_text, from_file, from_person, one_of
+from device_profiles.tools.new_bodies import BODIES, Channel
 
-Ask = Callable[[str, str], str]
-TRANSPORTS: Final = ("lorawan", "modbus-rtu", "sdi-12", "ascii")
-
-
-@dataclass(frozen=True, slots=True)
-class Channel:
-    """One answer to "what does it measure"."""
-
-    name: str
-    scale: str
-    low: str
-    high: str
+TRANSPORTS: Final = tuple(BODIES)
+_PERSONAL: Final = ("P2", "P3", "P4")
 
 
 def ask_and_write(output: Path | None, answers: Path | None) -> int:
@@ -32,8 +23,13 @@ def ask_and_write(output: Path | None, answers: Path | None) -> int:
 
     Returns:
         0 when the written profile lints.
+
+    Raises:
+        ProfileError: The file exists already, or an answer of the file cannot be.
     """
-    ask = _from_file(answers) if answers is not None else _from_person
+    if output is not None and output.exists():
+        raise profile_error(f"{output} exists already", hint="another --output; this command overwrites nothing")
+    ask = from_file(answers) if answers is not None else from_person
     text = write(ask)
     problems = [
         problem
@@ -56,13 +52,13 @@ def ask_and_write(output: Path | None, answers: Path | None) -> int:
 
 def write(ask: Ask) -> str:
     """The text of a profile from answers."""
-    vendor = ask("Vendor", "Acme")
-    model = ask("Model, as printed on it", "TH-1")
-    title = ask("What it is, in English", "Air temperature sensor")
-    title_hi = ask("The same in Hindi", "वायु तापमान संवेदक")
-    document = ask("Title of the vendor's document", "TH-1 user manual")
-    page = ask("Page or section of the payload", "section 4")
-    transport = _one_of(ask("How it is reached (lorawan, modbus-rtu, sdi-12, ascii)", "lorawan"), TRANSPORTS)
+    vendor = ask("Vendor", "Acme", a_text)
+    model = ask("Model, as printed on it", "TH-1", a_text)
+    title = ask("What it is, in English", "Air temperature sensor", a_text)
+    title_hi = ask("The same in Hindi", "वायु तापमान संवेदक", a_text)
+    document = ask("Title of the vendor's document", "TH-1 user manual", a_text)
+    page = ask("Page or section of the payload", "section 4", a_text)
+    transport = ask(f"How it is reached ({', '.join(TRANSPORTS)})", "lorawan", one_of(TRANSPORTS))
     channels = list(_channels(ask))
     head = [
         "language = 1",
@@ -82,158 +78,69 @@ def write(ask: Ask) -> str:
         *(_channel_line(channel) for channel in channels),
         "",
     ]
-    return "\n".join([*head, *_BODIES[transport](channels)]) + "\n"
+    return "\n".join([*head, *BODIES[transport](channels)]) + "\n"
 
 
 def _channels(ask: Ask) -> Iterator[Channel]:
-    count = int(ask("How many channels", "1"))
-    for number in range(1, max(1, min(count, 64)) + 1):
-        name = _one_of(
-            ask(f"Quantity {number} (see device_profiles/quantities.py)", "air_temperature"), tuple(QUANTITIES)
+    count = int(ask("How many channels", "1", a_count(64)))
+    names: list[str] = []
+    for number in range(1, count + 1):
+        quantity = ask(
+            f"Channel {number}: quantity (a word of device_profiles/quantities.py)",
+            "air_temperature",
+            one_of(QUANTITIES),
         )
+        names.append(_name(quantity, names))
+        row = QUANTITIES[quantity]
         yield Channel(
-            name,
-            ask("Scale: value of one count", "0.1"),
-            ask("Least the sensor can measure", "-40"),
-            ask("Greatest", "80"),
+            names[-1],
+            quantity,
+            ask(f"  value of one count [{row.unit}]", "0.1", _a_step),
+            low := ask(f"  least the sensor can measure [{row.unit}]", _limit(row.low, "-40"), a_number),
+            ask(f"  greatest [{row.unit}]", _limit(row.high, "80"), lambda text: _above(text, low)),
+            ask("  why it is collected (it may tell of persons)", "", _said) if row.privacy in _PERSONAL else "",
         )
+
+
+def _name(quantity: str, taken: list[str]) -> str:
+    """The quantity's word; with a number where it is measured more than once."""
+    number = 2
+    name = quantity
+    while name in taken:
+        name = f"{quantity}_{number}"
+        number += 1
+    return name
+
+
+def _limit(value: float | None, otherwise: str) -> str:
+    return otherwise if value is None else f"{value:g}"
+
+
+def _a_step(text: str) -> str:
+    return a_number(text) or ("" if Decimal(text) > 0 else "a step is more than 0")
+
+
+def _above(text: str, low: str) -> str:
+    return a_number(text) or ("" if Decimal(text) > Decimal(low) else f"must be more than {low}")
+
+
+def _said(text: str) -> str:
+    return a_text(text) if text else "a personal quantity needs a purpose"
 
 
 def _channel_line(channel: Channel) -> str:
-    purpose = ', purpose = "say why it is collected"' if QUANTITIES[channel.name].privacy in ("P2", "P3", "P4") else ""
-    return f"{channel.name} = {{ range = [{channel.low}, {channel.high}], resolution = {channel.scale}{purpose} }}"
+    words = [f"range = [{_toml(channel.low)}, {_toml(channel.high)}]", f"resolution = {_toml(channel.scale)}"]
+    if channel.name != channel.quantity:
+        words.insert(0, f"quantity = {_quoted(channel.quantity)}")
+    if channel.purpose:
+        words.append(f"purpose = {_quoted(channel.purpose)}")
+    return f"{channel.name} = {{ {', '.join(words)} }}"
 
 
-def _binary_fields(channels: list[Channel], *, registers: bool) -> list[str]:
-    def place(index: int) -> str:
-        return f"reg = {index}, " if registers else ""
-
-    return [
-        f'  {{ name = "{item.name}", {place(index)}type = "i16", scale = {item.scale}, missing = [0x7FFF] }},'
-        for index, item in enumerate(channels)
-    ]
-
-
-def _vectors(good: str, bad: str, channels: list[Channel], expect: str) -> list[str]:
-    missing = ", ".join(f"{channel.name} = {expect}" for channel in channels)
-    return [
-        "[[tests]]",
-        good,
-        f"expect = {{ {missing} }}",
-        'source = "replace by a frame the document prints"',
-        "[[tests]]",
-        *bad.split("\n"),
-        'source = "derived: no frame of this device"',
-    ]
-
-
-def _lorawan(channels: list[Channel]) -> list[str]:
-    size = 2 * len(channels)
-    frame = [
-        "[[frames]]",
-        'name = "uplink"',
-        f"when = {{ port = 2, length = {size} }}",
-        "fields = [",
-        *_binary_fields(channels, registers=False),
-        "]",
-        "",
-    ]
-    return [
-        *frame,
-        *_vectors(
-            f'port = 2\nhex = "{"7FFF" * len(channels)}"',
-            'port = 99\nhex = "00"\nreject = "no_frame"',
-            channels,
-            "{ flag = 9 }",
-        ),
-    ]
-
-
-def _modbus(channels: list[Channel]) -> list[str]:
-    count = len(channels)
-    request = ["[[requests]]", 'name = "data"', "function = 3", "address = 0", f"count = {count}", "every_s = 60", ""]
-    frame = [
-        "[[frames]]",
-        'name = "data"',
-        'request = "data"',
-        "fields = [",
-        *_binary_fields(channels, registers=True),
-        "]",
-        "",
-    ]
-    good = f'request = "data"\nregisters = [{", ".join(["0x7FFF"] * count)}]'
-    return [*request, *frame, *_vectors(good, 'hex = "0103"\nreject = "truncated"', channels, "{ flag = 9 }")]
-
-
-def _text_fields(channels: list[Channel]) -> list[str]:
-    return [f'  {{ name = "{channel.name}", missing = [-9999] }},' for channel in channels]
-
-
-def _sdi12(channels: list[Channel]) -> list[str]:
-    request = ["[[requests]]", 'name = "measure"', 'command = "MC"', f"count = {len(channels)}", "every_s = 900", ""]
-    frame = [
-        "[[frames]]",
-        'name = "data"',
-        f"when = {{ columns = {len(channels)} }}",
-        'text = { kind = "numbers" }',
-        "fields = [",
-        *_text_fields(channels),
-        "]",
-        "",
-    ]
-    return [
-        *request,
-        *frame,
-        *_vectors(
-            f'text = "0{"-9999" * len(channels)}"', 'text = "0+1.2.3"\nreject = "shape"', channels, "{ flag = 9 }"
-        ),
-    ]
-
-
-def _ascii(channels: list[Channel]) -> list[str]:
-    framing = ["[framing]", 'kind = "delimiter"', 'end = "0A"', ""]
-    frame = [
-        "[[frames]]",
-        'name = "line"',
-        f"when = {{ columns = {len(channels)} }}",
-        'text = { kind = "columns", separator = "," }',
-        "fields = [",
-        *_text_fields(channels),
-        "]",
-        "",
-    ]
-    good = f'text = "{",".join(["-9999"] * len(channels))}"'
-    return [
-        *framing,
-        *frame,
-        *_vectors(good, f'text = "{"1," * (len(channels) + 1)}1"\nreject = "shape"', channels, "{ flag = 9 }"),
-    ]
-
-
-_BODIES: Final = {"lorawan": _lorawan, "modbus-rtu": _modbus, "sdi-12": _sdi12, "ascii": _ascii}
-
-
-def _one_of(answer: str, allowed: tuple[str, ...]) -> str:
-    if answer not in allowed:
-        close = get_close_matches(answer, allowed, 3, 0.4)
-        raise profile_error(
-            f"{answer!r} is none of the words",
-            hint=f"nearest: {', '.join(close)}" if close else f"words: {', '.join(allowed[:20])}",
-        )
-    return answer
+def _toml(number: str) -> str:
+    """A number as TOML writes it: ``.5`` and ``007`` are none there."""
+    return f"{Decimal(number):f}"
 
 
 def _quoted(text: str) -> str:
     return '"' + text.replace("\\", "\\\\").replace('"', '\\"') + '"'
-
-
-def _from_person(question: str, default: str) -> str:
-    try:
-        return input(f"{question} [{default}]: ").strip() or default
-    except EOFError:
-        return default
-
-
-def _from_file(path: Path) -> Ask:
-    lines = iter(path.read_text(encoding="utf-8").splitlines())
-    return lambda _question, default: next(lines, "").strip() or default

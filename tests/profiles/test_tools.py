@@ -76,7 +76,8 @@ def test_new_writes_a_profile_that_lints_and_passes(
 ) -> None:
     answers = tmp_path / "answers"
     answers.write_text(
-        f'Acme "x"\nTH-1\n\n\n\n\n{transport}\n2\nair_temperature\n\n\n\nlatitude\n\n-90\n90\n', encoding="utf-8"
+        f'Acme "x"\nTH-1\n\n\n\n\n{transport}\n2\nair_temperature\n\n\n\nlatitude\n\n-90\n90\nwhere it stands\n',
+        encoding="utf-8",
     )
     path = tmp_path / "acme" / "th-1.toml"
     assert _run(capsys, "new", "--answers", str(answers), "--output", str(path))[0] == 0
@@ -108,6 +109,145 @@ def test_import_takes_bytes_and_words_but_never_booleans_for_gases(
     assert import_codec(codec, None, None) == 0
     text = capsys.readouterr().out
     assert 'hex = "0102ff"' in text
-    assert "NO = 12.5" in text
+    assert 'no = { quantity = "nitric_oxide"' in text
+    assert "expect = { no = 12.5, temperature = 21 }" in text
     assert "when = { port = 2, length = 3 }" in text
     assert 'reject = "no_frame"' in text
+
+
+def _by_hand(words: list[str], lines: list[str], folder: Path) -> tuple[int, str]:
+    """Run the command on a terminal and type answers as its questions come."""
+    import os
+    import pty
+    import subprocess
+    import sys
+
+    root = Path(__file__).parents[2]
+    master, terminal = pty.openpty()
+    process = subprocess.Popen(
+        [sys.executable, str(root / "harkara.py"), "profile", *words],
+        stdin=terminal,
+        stdout=terminal,
+        stderr=terminal,
+        cwd=folder,
+        env={**os.environ, "PYTHONPATH": str(root)},
+    )
+    os.close(terminal)
+    seen = ""
+    waiting = list(lines)
+    while True:
+        try:
+            part = os.read(master, 4096).decode("utf-8", "replace")
+        except OSError:
+            break
+        if not part:
+            break
+        seen += part
+        if seen.endswith("]: ") and waiting:
+            os.write(master, waiting.pop(0).encode() + b"\n")
+            seen += " "
+    os.close(master)
+    return process.wait(30), seen
+
+
+def test_new_by_hand_asks_again_where_an_answer_cannot_be(tmp_path: Path) -> None:
+    lines = ["Acme", "TH-2", "", "", "", "", "lorawann", "lorawan", "two", "2"]
+    lines += ["air_temprature", "air_temperature", "0", "0.01", "-40", "-50", "85", "air_temperature", "", "", ""]
+    status, seen = _by_hand(["new", "--output", "acme/th-2.toml"], lines, tmp_path)
+    assert status == 0, seen
+    for wrong in (
+        "nearest: lorawan",
+        "'two' is no whole number",
+        "nearest: air_temperature",
+        "more than 0",
+        "more than -40",
+    ):
+        assert wrong in seen
+    text = (tmp_path / "acme/th-2.toml").read_text(encoding="utf-8")
+    assert "air_temperature = { range = [-40, 85], resolution = 0.01 }" in text
+    assert 'air_temperature_2 = { quantity = "air_temperature"' in text
+    status, seen = _by_hand(["new", "--output", "acme/th-2.toml"], [], tmp_path)
+    assert status == 2
+    assert "exists already" in seen
+    assert _by_hand(["test", "acme/th-2.toml"], [], tmp_path)[0] == 0
+
+
+def test_a_wrong_answer_in_a_file_is_told_with_its_line(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    answers = tmp_path / "answers"
+    answers.write_text("Acme\nTH-1\n\n\n\n\nlorawann\n", encoding="utf-8")
+    assert _run(capsys, "new", "--answers", str(answers))[0] == 2
+
+
+NESTED = """\
+uplinkDecoder:
+  fileName: x.js
+  examples:
+    - description: Example 1
+      input:
+        fPort: 1
+        bytes:
+          [
+            0x02, 0x03,
+            0x5a,
+          ]
+      output:
+        data:
+          air_temperature:
+            displayName: Air temperature
+            unit: "\\xB0C"
+            value: 26.4
+          atmospheric_pressure:
+            unit: kPa
+            value: 95.96
+          device_colour: 3
+    - description: Example 2
+      input:
+        fPort: 1
+        bytes: [0x02]
+      output:
+        data: { BatV: 3.061, "air_temperature": -1 }
+downlinkEncoder:
+  examples:
+    - description: not an uplink
+      input: { fPort: 1, bytes: [1] }
+"""
+
+
+def test_import_makes_vectors_that_fail_until_the_fields_are_written(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    codec = tmp_path / "acme-codec.yaml"
+    codec.write_text(NESTED, encoding="utf-8")
+    path = tmp_path / "acme" / "th.toml"
+    assert _run(capsys, "import-ttn", str(codec), "--output", str(path))[0] == 0
+    text = path.read_text(encoding="utf-8")
+    assert "air_temperature = { range = [-80, 60], resolution = 0.1 }  # air_temperature, 26.4 °C" in text
+    assert 'atmospheric_pressure = { quantity = "air_pressure", unit = "kPa"' in text
+    assert 'bat_v = { quantity = "battery_voltage"' in text
+    assert "when = { port = 1, length = [1, 3] }" in text
+    status, out = _run(capsys, "test", str(path), "--json")
+    assert (status, json.loads(out)["vectors"], json.loads(out)["failed"]) == (1, 2, 2)
+    assert _run(capsys, "lint", str(path))[0] == 1
+    whole = text.replace(
+        'fields = [{ name = "_all", type = "hex:rest" }]',
+        "fields = [\n"
+        '  { name = "_a", type = "u8" },\n'
+        '  { name = "air_temperature", value = "if(length == 3, 264, -10)", scale = 0.1 },\n]\n'
+        '[[frames.parts]]\nif = "length == 3"\n'
+        'fields = [{ name = "atmospheric_pressure", value = "9596", scale = 0.01 }]\n'
+        '[[frames.parts]]\nif = "length == 1"\nfields = [{ name = "bat_v", value = "3061", scale = 0.001 }]',
+    )
+    path.write_text(whole, encoding="utf-8")
+    assert _run(capsys, "test", str(path))[0] == 0
+    assert _run(capsys, "import-ttn", str(codec), "--output", str(path))[0] == 2
+
+
+def test_import_of_what_is_no_codec(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    for name, text in (
+        ("a.yaml", "uplinkDecoder:\n  fileName: a.js\n"),
+        ("b.jsonl", "{"),
+        ("c.jsonl", '{"port": 1}\n'),
+    ):
+        (tmp_path / name).write_text(text, encoding="utf-8")
+        assert _run(capsys, "import-ttn", str(tmp_path / name))[0] == 2
+    assert _run(capsys, "import-ttn", str(tmp_path / "absent.yaml"))[0] == 2

@@ -45,6 +45,7 @@ def channel_json(plan: ChannelPlan) -> dict[str, Any]:
         "privacy": plan.privacy,
         "purpose": table.get("purpose"),
         "codes": table.get("codes"),
+        "evidence": table.get("evidence", "high"),
     }
 
 

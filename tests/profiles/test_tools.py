@@ -92,6 +92,14 @@ def test_doc_writes_a_page_per_model(tmp_path: Path, capsys: pytest.CaptureFixtu
     text = (tmp_path / "dragino/lse01.md").read_text(encoding="utf-8")
     assert "soil_conductivity" in text
     assert "bits 13..0" in text
+    assert "| _battery  |probe_temp…|soil_moist…|" in text
+    assert "| `probe_temperature` | 32767 | missing: no sensor is connected |" in text
+    assert "| ports | 2 |" in text
+    modbus = (tmp_path / "sensirion/scd30-modbus.md").read_text(encoding="utf-8")
+    assert "| data | function 3, 6 registers from 40; every 2 s |" in modbus
+    assert "| supply [V] | 3.3 to 5.5 |" in modbus
+    index = (tmp_path / "README.md").read_text(encoding="utf-8")
+    assert f"{len(pages)} models." in index
 
 
 def test_import_takes_bytes_and_words_but_never_booleans_for_gases(

@@ -111,16 +111,18 @@ class Part:
 
     def _scoped(self, state: State) -> FrameRejected | None:
         slots = state.slots
-        for slot in self.scope:
-            slots[slot] = None
-            state.exact.pop(slot, None)
-            state.bad.pop(slot, None)
-            state.units.pop(slot, None)
         if not self.rows:
+            self._clear(state)
             rejected = self._once(state)
             if rejected is None and self.emitter is not None:
                 self.emitter.emit(state, alone=False)
             return rejected
+        # A row of history may read the channels that the frame's own row has: what that one read is kept aside.
+        kept = [
+            (slot, slots[slot], state.exact.get(slot), state.bad.get(slot), state.units.get(slot))
+            for slot in self.scope
+        ]
+        self._clear(state)
         gathered, time_ns, age_ns = state.row, state.time_ns, state.age_ns
         state.row = None
         rejected = self._once(state)
@@ -131,7 +133,24 @@ class Part:
                 self.emitter.emit(state, alone=False)
             finish_row(state)
         state.row, state.time_ns, state.age_ns = gathered, time_ns, age_ns
+        self._clear(state)
+        for slot, value, exact, bad, unit in kept:
+            slots[slot] = value
+            if exact is not None:
+                state.exact[slot] = exact
+            if bad is not None:
+                state.bad[slot] = bad
+            if unit is not None:
+                state.units[slot] = unit
         return rejected
+
+    def _clear(self, state: State) -> None:
+        """Nothing of the scope was read yet."""
+        for slot in self.scope:
+            state.slots[slot] = None
+            state.exact.pop(slot, None)
+            state.bad.pop(slot, None)
+            state.units.pop(slot, None)
 
 
 def _row_age(state: State, age_s: object) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import json
 from collections.abc import Mapping
 from typing import Any
@@ -32,17 +33,33 @@ def explain(
             "profile": profile.id,
             "reject": {"reason": str(result.reason), "detail": result.detail, "hex": frame.hex()},
         }
+    rows = rows_as_json(profile, result, parameters)
     return {
         "profile": profile.id,
         "version": profile.version,
         "frame": result.frame,
         "incomplete": result.incomplete or None,
-        "fields": [
-            {"offset": span.offset if span.size else None, "bytes": span.size, "field": span.name, "raw": span.raw}
-            for span in spans
-        ],
-        "rows": rows_as_json(profile, result, parameters),
+        "fields": _fields(spans, rows),
+        "rows": rows,
     }
+
+
+def _fields(spans: list[Span], rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Every field with where it stood; with value, unit and flag where it is the one reading of its channel."""
+    readings: dict[str, list[dict[str, Any]]] = {}
+    for row in rows:
+        for reading in row["readings"]:
+            readings.setdefault(reading["channel"], []).append(reading)
+    names = [span.name for span in spans]
+    fields = []
+    for span in spans:
+        field = {"offset": span.offset if span.size else None, "bytes": span.size, "field": span.name, "raw": span.raw}
+        given = readings.get(span.name, [])
+        if len(given) == 1 and names.count(span.name) == 1:
+            kept = ("value", "text", "unit", "flag", "reason", "meaning")
+            field |= {key: given[0][key] for key in kept if key in given[0]}
+        fields.append(field)
+    return fields
 
 
 def rows_as_json(
@@ -92,17 +109,18 @@ def explain_text(profile: Profile, frame: bytes, explained: Mapping[str, Any]) -
     lines = [
         f"{profile.id} version {profile.version}, frame {explained['frame']}",
         "",
-        f"  {'offset':>6}  {'bytes':<24}  {'field':<28} raw",
+        f"  {'offset':>6}  {'bytes':<24}  {'field':<28} {'raw':<14} value",
     ]
     for field in explained["fields"]:
         offset = "" if field["offset"] is None else str(field["offset"])
         raw_bytes = "" if field["offset"] is None else _bytes(profile, frame, field["offset"], field["bytes"])
-        lines.append(f"  {offset:>6}  {raw_bytes:<24}  {field['field']:<28} {field['raw']}")
+        value = f" {_value(field)}" if "flag" in field else ""
+        lines.append(f"  {offset:>6}  {raw_bytes:<24}  {field['field']:<28} {field['raw']!s:<14}{value}".rstrip())
     for row in explained["rows"]:
         lines.append("")
         if row["observed_at_ns"] is not None or row["age_ns"] is not None:
             lines.append(
-                f"  observed at {row['observed_at_ns']} ns"
+                f"  observed at {iso(row['observed_at_ns'])}"
                 if row["observed_at_ns"] is not None
                 else f"  measured {row['age_ns'] / 1e9:g} s before"
             )
@@ -113,10 +131,23 @@ def explain_text(profile: Profile, frame: bytes, explained: Mapping[str, Any]) -
 
 
 def _reading_line(reading: Mapping[str, Any]) -> str:
+    return f"  {reading['channel']:<30} {_value(reading, 16)}"
+
+
+def _value(reading: Mapping[str, Any], width: int = 0) -> str:
     value = reading.get("text", "-" if reading["value"] is None else f"{reading['value']:.10g}")
     tail = f"  flag {reading['flag']} {reading['reason']}" if reading.get("reason") else ""
     meaning = f"  ({reading['meaning']})" if reading.get("meaning") else ""
-    return f"  {reading['channel']:<30} {value:>16} {reading['unit']}{meaning}{tail}"
+    unit = "" if reading["unit"] == "1" else f" {reading['unit']}"
+    return f"{value:>{width}}{unit}{meaning}{tail}"
+
+
+def iso(time_ns: int) -> str:
+    """A time in nanoseconds as people write it."""
+    seconds, rest = divmod(time_ns, 1_000_000_000)
+    stamp = dt.datetime.fromtimestamp(0, dt.UTC) + dt.timedelta(seconds=seconds)
+    fraction = f".{rest:09d}".rstrip("0") if rest else ""
+    return f"{stamp:%Y-%m-%dT%H:%M:%S}{fraction}Z"
 
 
 def _bytes(profile: Profile, frame: bytes, offset: int, size: int) -> str:
@@ -157,6 +188,10 @@ def jsonl(
     return lines
 
 
-def _times(row: Row) -> dict[str, int]:
-    times = {"observed_at_ns": row.observed_at_ns, "age_ns": row.age_ns}
-    return {key: value for key, value in times.items() if value is not None}
+def _times(row: Row) -> dict[str, int | str]:
+    times: dict[str, int | str] = {}
+    if row.observed_at_ns is not None:
+        times |= {"observed_at": iso(row.observed_at_ns), "observed_at_ns": row.observed_at_ns}
+    if row.age_ns is not None:
+        times["age_ns"] = row.age_ns
+    return times

@@ -18,6 +18,8 @@ from device_profiles.rejects import FrameRejected, RejectReason
 from device_profiles.tools.explain import jsonl
 
 MAX_RECORDING_BYTES: Final = 256 << 20
+FIRST_YEAR: Final = 1980
+"""A recording may be old: unlike a receiver on the line, its years are believed."""
 _CHUNK_BYTES: Final = 4096
 _HEXDUMP: Final = re.compile(rb"^[0-9a-fA-F]{6,16}:? +((?:[0-9a-fA-F]{2,4} +)+)")
 _PCAP_MAGIC: Final = (b"\xd4\xc3\xb2\xa1", b"\x4d\x3c\xb2\xa1")
@@ -138,7 +140,7 @@ def tcp_payloads(data: bytes, *, source_port: int) -> Iterator[bytes]:
 
 def _nmea(profile: Profile, data: bytes) -> Iterator[Decoded | FrameRejected]:
     stream = framer(profile)
-    epochs = NmeaEpochs()
+    epochs = NmeaEpochs(year_min=FIRST_YEAR)
     for frame in [*stream.feed(data), *stream.flush()]:
         sentence = frame if isinstance(frame, FrameRejected) else nmea.decode(frame)
         if isinstance(sentence, FrameRejected):

@@ -79,6 +79,13 @@ source = "no frame"
 """
 
 
+GUIDE = next(
+    block
+    for block in (Path(__file__).parents[2] / "docs" / "profiles.md").read_text(encoding="utf-8").split("```")
+    if "NAMED_VALUE_FLOAT" in block
+).removeprefix("toml\n")
+
+
 def _frame(message: int, payload: bytes, seed: int) -> bytes:
     body = bytes([len(payload), 0, 0, 7, 1, 1]) + message.to_bytes(3, "little") + payload
     return b"\xfd" + body + crc16_mcrf4xx(body + bytes([seed])).to_bytes(2, "little")
@@ -197,3 +204,18 @@ def test_a_message_of_another_seed_is_a_checksum_reject(folder: Path) -> None:
     result = profile.decode(_frame(20227, bytes(19), _seed() ^ 1))
     assert isinstance(result, FrameRejected)
     assert result.reason == "checksum"
+
+
+def test_named_values_become_channels_by_their_names() -> None:
+    from device_profiles.engine.compile import compile_profile
+
+    text = PROFILE[: PROFILE.index("[[frames]]")].replace('dialect = "probes.xml"', "") + GUIDE
+    document = catalogue.complete(catalogue.parse(text.encode()), Path())
+    profile = compile_profile(document, profile_id="own/named", digest=bytes(8))
+    seed = 170  # of NAMED_VALUE_FLOAT, printed in every implementation
+    found = {}
+    for name, value in ((b"RH_1", 41.5), (b"RH_2", 99.0)):
+        result = profile.decode(_frame(251, struct.pack("<If10s", 1000, value, name), seed))
+        assert isinstance(result, Decoded)
+        found[name] = [reading.value for row in result.rows for reading in profile.apply(row)]
+    assert found == {b"RH_1": [41.5], b"RH_2": []}

@@ -70,6 +70,34 @@ def test_status(capsys: pytest.CaptureFixture[str], words: tuple[str, ...], stat
     assert _run(capsys, *words)[0] == status
 
 
+def test_a_field_is_told_with_its_value_unit_and_flag(capsys: pytest.CaptureFixture[str]) -> None:
+    _, out = _run(
+        capsys, "decode", "decentlab/dl-trs12", "--port", "1", "--hex", "0210d3000346be813d00000c80", "--json"
+    )
+    fields = {field["field"]: field for field in json.loads(out)["fields"]}
+    assert fields["soil_temperature"] == {
+        "offset": 7,
+        "bytes": 2,
+        "field": "soil_temperature",
+        "raw": 33085,
+        "value": 31.7,
+        "unit": "Cel",
+        "flag": 2,
+    }
+    assert "value" not in fields["_flags"]
+
+
+def test_lines_of_a_recording_have_their_time(captures: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    file = captures / "serial/gpsd_neo-m8n.log"
+    status, out = _run(capsys, "decode", "nmea/gnss", "--file", str(file), "--json")
+    assert status == 0
+    lines = [json.loads(line) for line in out.splitlines()]
+    latitudes = [line for line in lines if line.get("channel") == "latitude"]
+    assert len(latitudes) == 24
+    assert latitudes[1]["observed_at"] == "2015-03-18T17:19:26Z"
+    assert latitudes[1]["observed_at_ns"] == 1_426_699_166 * 10**9
+
+
 @pytest.mark.parametrize("transport", ["lorawan", "modbus-rtu", "sdi-12", "ascii"])
 def test_new_writes_a_profile_that_lints_and_passes(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], transport: str

@@ -22,6 +22,7 @@ from edge_agent.blocks import BlockBuilder, recovered
 from edge_agent.clock import Clock, SystemClock
 from edge_agent.counters import DeviceCounters, rss_bytes
 from edge_agent.devices import build
+from edge_agent.disk_health import DiskHealth
 from edge_agent.fingerprint import fingerprint
 from edge_agent.gather import Gatherer
 from edge_agent.mqtt_client import client_factory
@@ -30,7 +31,7 @@ from edge_agent.samples import SampleQueue
 from edge_agent.settings import Config
 from edge_agent.uplink import Uplink
 from harkara_io.control_socket import ControlError, ControlServer
-from harkara_io.log_errors import Incident
+from harkara_io.log_errors import Incident, LogError
 from harkara_io.log_thread import LogThread
 from harkara_io.sd_notify import Notifier
 
@@ -80,6 +81,7 @@ class Agent:
         self._queue = SampleQueue()
         self._thread = LogThread("outbox")
         self._ready = False
+        self._health = DiskHealth()
 
     async def run(self, stop: asyncio.Event) -> None:
         """Work until ``stop`` is set, then seal and commit what is there and send what can be sent in time.
@@ -132,7 +134,8 @@ class Agent:
             machine=machine,
             clock=self._clock,
             state=self._state,
-            link_up=self._queue.wake,
+            may_send=self._queue.wake,
+            health=self._health,
             reconnect_s_max=config.broker.reconnect_s_max,
             state_every_s=config.broker.state_every_s,
         )
@@ -144,10 +147,12 @@ class Agent:
             clock=self._clock,
             commit_interval_s=config.outbox.commit_interval_s,
             commit_readings_max=config.outbox.commit_readings_max,
-            link_is_up=lambda: self._uplink.is_up,
+            may_send=lambda: self._uplink.may_send,
             sealed=self._uplink.sealed,
             make_room=self._uplink.make_room,
+            health=self._health,
         )
+        self._health.on_change = self._uplink.tell_state
 
     async def _work(self, stop: asyncio.Event) -> None:
         left = await self._thread.run(self._outbox.open_chunks)
@@ -186,7 +191,7 @@ class Agent:
         await stages.gatherer
         deadline_s = self._clock.monotonic_s() + self.config.broker.stop_s
         while self._uplink.is_up and self._clock.monotonic_s() < deadline_s:
-            await self._thread.run(self._outbox.flush)
+            await self._flush_once()
             if (await self._thread.run(self._outbox.stats)).pending == 0:
                 break
             await self._uplink.progress(0.2)
@@ -204,7 +209,14 @@ class Agent:
         """Read the outbox through, a slice at a time, so that a rotten card is known before its blocks are needed."""
         while True:
             await asyncio.sleep(CHECK_EVERY_S)
-            if not self._queue and await self._thread.run(self._outbox.check):
+            if self._queue:
+                continue
+            try:
+                is_round_complete = await self._thread.run(self._outbox.check)
+            except LogError as exc:
+                self._health.failed("delivery", exc)
+                continue
+            if is_round_complete:
                 await asyncio.sleep(CHECK_AGAIN_S)
 
     async def _flush(self) -> None:
@@ -212,8 +224,16 @@ class Agent:
         while True:
             before = self._gatherer.commits
             await asyncio.sleep(FLUSH_AFTER_S)
-            if self._gatherer.commits == before and self._gatherer.disk_state == "ok":
-                await self._thread.run(self._outbox.flush)
+            if self._gatherer.commits == before:
+                await self._flush_once()
+
+    async def _flush_once(self) -> None:
+        try:
+            if await self._thread.run(self._outbox.flush):
+                self._health.worked()
+        except LogError as exc:
+            # What rides stays in memory; the next commit or flush takes it.
+            self._health.failed("delivery", exc)
 
     async def _watchdog(self) -> None:
         every_s = min(self._notifier.watchdog_s or STATUS_EVERY_S, STATUS_EVERY_S)
@@ -252,6 +272,7 @@ class Agent:
             pending=stats.pending,
             recorded_loss=stats.recorded_loss,
             sent_at_ns=section.wall_ns,
+            trouble=self._health.trouble,
         )
 
     async def _status(self, _fields: dict[str, Any]) -> dict[str, Any]:
@@ -281,13 +302,15 @@ class Agent:
             "block_bytes": stats.block_bytes,
             "outbox_bytes": stats.file_bytes,
             "outbox_bytes_max": stats.bytes_max,
-            "disk": self._gatherer.disk_state,
+            "disk": self._health.state,
+            "disk_detail": self._health.trouble,
             "link": uplink.state,
             "link_detail": uplink.detail,
             "phase": str(uplink.phase),
             "connections": uplink.connection,
             "blocks_published": uplink.blocks_published,
             "bytes_published": uplink.bytes_published,
+            "in_flight_bytes": uplink.in_flight_bytes,
             "alarms": dict(uplink.alarms),
             "incidents": [f"{each.kind}: {each.detail}" for each in self._incidents],
             "clock": section.state.name.lower(),

@@ -44,6 +44,8 @@ def as_lines(status: dict[str, Any]) -> str:
             f" {status['open_rows']} open rows; memory {_mib(status['rss_bytes'])}; clock {status['clock']}"
         ),
     ]
+    if status["disk_detail"]:
+        lines.append(f"trouble: {status['disk_detail']}")
     lines += [f"alarm {kind}: {detail}" for kind, detail in status["alarms"].items()]
     lines += [f"incident {text}" for text in status["incidents"]]
     for device in status["devices"]:

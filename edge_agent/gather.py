@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import logging
 import random
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Final
@@ -11,12 +10,11 @@ from typing import Final
 from device_profiles.wire.delivery.backoff import Backoff
 from edge_agent.blocks import BlockBuilder, Step
 from edge_agent.clock import Clock
+from edge_agent.disk_health import DiskHealth
 from edge_agent.outbox import Outbox
 from edge_agent.samples import SampleQueue
 from harkara_io.log_errors import LogBroken, LogFull
 from harkara_io.log_thread import LogThread
-
-log = logging.getLogger("harkara.agent.outbox")
 
 RETRY_S_MIN: Final = 0.5
 RETRY_S_MAX: Final = 30.0
@@ -27,8 +25,8 @@ class Gatherer:
     """Takes samples from the queue, and accepts them in groups.
 
     A reading is accepted when its group is committed and fsynced: at least every ``commit_interval_s`` and whenever
-    ``commit_readings_max`` have gathered. While the link is down blocks are sealed only when full: rows are as
-    durable in the open table, and a long outage ends in full blocks.
+    ``commit_readings_max`` have gathered. While no block may leave (no link, no answer from the collector, refused)
+    blocks are sealed only when full: rows are as durable in the open table, and a long outage ends in full blocks.
     """
 
     def __init__(
@@ -41,9 +39,10 @@ class Gatherer:
         clock: Clock,
         commit_interval_s: float,
         commit_readings_max: int,
-        link_is_up: Callable[[], bool],
+        may_send: Callable[[], bool],
         sealed: Callable[[], Awaitable[None]],
         make_room: Callable[[int], Awaitable[None]],
+        health: DiskHealth,
     ) -> None:
         self._outbox = outbox
         self._thread = thread
@@ -52,15 +51,15 @@ class Gatherer:
         self._clock = clock
         self._interval_s = commit_interval_s
         self._readings_max = commit_readings_max
-        self._link_is_up = link_is_up
+        self._may_send = may_send
         self._sealed = sealed
         self._make_room = make_room
         self._stopping = False
+        self._health = health
         self.commits = 0
-        self.disk_state = "ok"
 
     def wake(self) -> None:
-        """Something changed that may make blocks due: the link came up, or the agent stops."""
+        """Something changed that may make blocks due: blocks may leave again, or the agent stops."""
         self._queue.wake()
 
     def stop(self) -> None:
@@ -88,18 +87,18 @@ class Gatherer:
             try:
                 committed = await self._thread.run(self._outbox.commit, steps)
             except LogFull as exc:
-                self._disk_is("full", str(exc))
+                self._health.failed("readings", exc)
                 await self._make_room(exc.excess_bytes)
                 if backoff.failures:
                     await asyncio.sleep(backoff.next_s())
                 else:
                     backoff.next_s()
             except LogBroken as exc:
-                self._disk_is("failing", str(exc))
+                self._health.failed("readings", exc)
                 await asyncio.sleep(backoff.next_s())
             else:
                 break
-        self._disk_is("ok", "")
+        self._health.worked()
         self.commits += 1
         if committed.refs:
             await self._sealed()
@@ -126,7 +125,7 @@ class Gatherer:
                 self._queue.wake()
                 break
         now_s = self._clock.monotonic_s()
-        may_seal = self._link_is_up()
+        may_seal = self._may_send()
         for builder in self._builders.values():
             due = builder.due_s
             steps += builder.seal() if may_seal and due is not None and now_s >= due else builder.accept()
@@ -135,16 +134,7 @@ class Gatherer:
     def _due_s(self, commit_s: float | None) -> float | None:
         """When the group ends: the commit interval, or the first block that is due."""
         dues = [commit_s]
-        if self._link_is_up():
+        if self._may_send():
             dues += [builder.due_s for builder in self._builders.values()]
         known = [due for due in dues if due is not None]
         return min(known) if known else None
-
-    def _disk_is(self, state: str, detail: str) -> None:
-        if state == self.disk_state:
-            return
-        self.disk_state = state
-        if state == "ok":
-            log.info("outbox takes readings again")
-        else:
-            log.error("outbox %s: devices wait reason=%r", state, detail)

@@ -13,6 +13,7 @@ import math
 import random
 from collections import deque
 from collections.abc import Callable, Coroutine
+from contextlib import suppress
 from dataclasses import replace
 from typing import Final
 
@@ -21,6 +22,7 @@ import aiomqtt
 from device_profiles.wire.delivery.agent import AgentMachine, Phase
 from device_profiles.wire.delivery.agent_io import (
     OF_SYNC,
+    OUTBOX_FAILS,
     AgentEvent,
     Alarm,
     BlockUnreadable,
@@ -35,11 +37,13 @@ from device_profiles.wire.delivery.agent_io import (
     SendSync,
     SyncedCame,
     Tick,
+    Undone,
 )
 from device_profiles.wire.delivery.backoff import Backoff
 from device_profiles.wire.messages import MessageRejected, State, parse_receipt, parse_synced
 from device_profiles.wire.topics import TopicKind, topic
 from edge_agent.clock import Clock
+from edge_agent.disk_health import DiskHealth
 from edge_agent.mqtt_client import wrote
 from edge_agent.outbox import BlockUnreadable as CopyUnreadable
 from edge_agent.outbox import Outbox
@@ -81,7 +85,8 @@ class Uplink:
         machine: AgentMachine,
         clock: Clock,
         state: Callable[[int], State],
-        link_up: Callable[[], None],
+        may_send: Callable[[], None],
+        health: DiskHealth,
         reconnect_s_max: float,
         state_every_s: float,
     ) -> None:
@@ -96,7 +101,8 @@ class Uplink:
             machine: The delivery machine.
             clock: Time.
             state: Builds the birth message of a connection; called in the outbox's thread.
-            link_up: Called when the session stands.
+            may_send: Called when blocks may leave: the session stands and the collector has answered.
+            health: Told of the outbox's refusals.
             reconnect_s_max: Ceiling of the back-off. [s]
             state_every_s: How often the state message is refreshed. [s]
         """
@@ -114,7 +120,10 @@ class Uplink:
         self._machine = machine
         self._clock = clock
         self._state_message = state
-        self._link_up = link_up
+        self._may_send = may_send
+        self._health = health
+        self._sending = False
+        self._state_due = asyncio.Event()
         self._state_every_s = state_every_s
         self._backoff = Backoff(floor_s=RECONNECT_S_MIN, ceiling_s=reconnect_s_max, random=random.random)
         self._one_at_a_time = asyncio.Lock()
@@ -131,6 +140,16 @@ class Uplink:
     def is_up(self) -> bool:
         """Whether a session stands."""
         return self.state == "up"
+
+    @property
+    def may_send(self) -> bool:
+        """Whether a block sealed now would leave now."""
+        return self._sending
+
+    @property
+    def in_flight_bytes(self) -> int:
+        """Blocks published and without a receipt [bytes]."""
+        return self._machine.in_flight_bytes
 
     @property
     def phase(self) -> Phase:
@@ -170,6 +189,10 @@ class Uplink:
     async def sealed(self) -> None:
         """New blocks are in the outbox."""
         await self._feed(Sealed())
+
+    def tell_state(self) -> None:
+        """Something in the state message changed that should not wait for the next one."""
+        self._state_due.set()
 
     async def make_room(self, excess_bytes: int) -> None:
         """The outbox is full: the machine decides what goes."""
@@ -257,28 +280,47 @@ class Uplink:
 
     async def _tell_state(self, client: aiomqtt.Client, number: int) -> None:
         while True:
+            self._state_due.clear()
             state = await self._thread.run(self._state_message, number)
             await client.publish(self._topic(TopicKind.STATE), state.encode(), qos=1, retain=True, timeout=math.inf)
-            await asyncio.sleep(self._state_every_s)
+            with suppress(TimeoutError):
+                async with asyncio.timeout(self._state_every_s):
+                    await self._state_due.wait()
 
     # ---- events and actions -----------------------------------------------------------------------------------
     async def _feed(self, event: AgentEvent) -> None:
         async with self._one_at_a_time:
             try:
-                actions = await self._thread.run(self._decide, event, self._clock.monotonic_s())
+                actions, is_written = await self._thread.run(self._decide, event, self._clock.monotonic_s())
+                if is_written:
+                    self._health.worked()
             except LogError as exc:
                 # What the machine decided did not reach the disk: only a sync puts both right again.
-                log.error("outbox refused a decision of the uplink reason=%r", str(exc))  # noqa: TRY400
-                self._end_session("the outbox fails")
-                return
+                self._health.failed("delivery", exc)
+                actions = await self._thread.run(self._give_in, self._clock.monotonic_s())
             for action in actions:
                 self._carry_out(action)
+        self._notice_phase()
         self._handled.set()
         self._handled_once.set()
 
-    def _decide(self, event: AgentEvent, now_s: float) -> list[NetAction]:
+    def _give_in(self, now_s: float) -> list[NetAction]:
+        """In the outbox's thread: the machine forgets what it cannot know; this reads and writes nothing."""
+        actions = self._machine.handle(Undone(), now_s)
+        self._next_wake_s = self._machine.next_wake_s
+        return [action for action in actions if isinstance(action, Reconnect)]
+
+    def _notice_phase(self) -> None:
+        sending = self._machine.phase is Phase.SENDING
+        begins = sending and not self._sending
+        self._sending = sending
+        if begins:
+            self._may_send()
+
+    def _decide(self, event: AgentEvent, now_s: float) -> tuple[list[NetAction], bool]:
         """In the outbox's thread: let the machine decide, change the outbox, read what is to be sent."""
         out: list[NetAction] = []
+        wrote_now = False
         events = deque([event])
         while events:
             for action in self._machine.handle(events.popleft(), now_s):
@@ -291,9 +333,9 @@ class Uplink:
                     case SendSync() | Reconnect() | Alarm():
                         out.append(action)
                     case _:
-                        self._outbox.apply([action])
+                        wrote_now = self._outbox.apply([action]) or wrote_now
         self._next_wake_s = self._machine.next_wake_s
-        return out
+        return out, wrote_now
 
     def _carry_out(self, action: NetAction) -> None:
         match action:
@@ -344,11 +386,13 @@ class Uplink:
     def _is_up(self) -> None:
         self.state, self.detail, self._last_line = "up", "", ""
         log.info("link up broker=%s:%d connection=%d", self._where[0], self._where[1], self.connection)
-        self._link_up()
 
     def _is_down(self, exc: BaseException) -> None:
         host, port, username = self._where
         line = explain(exc, host=host, port=port, username=username)
+        if str(exc) == OUTBOX_FAILS:
+            # The broker is not to blame; the log has said what is.
+            line = self._last_line = self._health.trouble or OUTBOX_FAILS
         self.state, self.detail = "down", line
         if line != self._last_line:
             self._last_line = line

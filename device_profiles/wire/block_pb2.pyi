@@ -221,7 +221,7 @@ class Synced(_message.Message):
     def __init__(self, nonce: _Optional[int] = ..., utc_ns: _Optional[int] = ..., receipt: _Optional[_Union[Receipt, _Mapping[str, object]]] = ...) -> None: ...
 
 class State(_message.Message):
-    __slots__ = ("alive", "connection", "agent_version", "outbox_id", "devices", "clock_state", "accepted", "pending", "recorded_loss", "sent_at_ns")
+    __slots__ = ("alive", "connection", "agent_version", "outbox_id", "devices", "clock_state", "accepted", "pending", "recorded_loss", "sent_at_ns", "trouble")
     ALIVE_FIELD_NUMBER: _ClassVar[int]
     CONNECTION_FIELD_NUMBER: _ClassVar[int]
     AGENT_VERSION_FIELD_NUMBER: _ClassVar[int]
@@ -232,6 +232,7 @@ class State(_message.Message):
     PENDING_FIELD_NUMBER: _ClassVar[int]
     RECORDED_LOSS_FIELD_NUMBER: _ClassVar[int]
     SENT_AT_NS_FIELD_NUMBER: _ClassVar[int]
+    TROUBLE_FIELD_NUMBER: _ClassVar[int]
     alive: bool
     connection: int
     agent_version: str
@@ -242,7 +243,8 @@ class State(_message.Message):
     pending: int
     recorded_loss: int
     sent_at_ns: int
-    def __init__(self, alive: _Optional[bool] = ..., connection: _Optional[int] = ..., agent_version: _Optional[str] = ..., outbox_id: _Optional[bytes] = ..., devices: _Optional[_Iterable[_Union[Device, _Mapping[str, object]]]] = ..., clock_state: _Optional[int] = ..., accepted: _Optional[int] = ..., pending: _Optional[int] = ..., recorded_loss: _Optional[int] = ..., sent_at_ns: _Optional[int] = ...) -> None: ...
+    trouble: str
+    def __init__(self, alive: _Optional[bool] = ..., connection: _Optional[int] = ..., agent_version: _Optional[str] = ..., outbox_id: _Optional[bytes] = ..., devices: _Optional[_Iterable[_Union[Device, _Mapping[str, object]]]] = ..., clock_state: _Optional[int] = ..., accepted: _Optional[int] = ..., pending: _Optional[int] = ..., recorded_loss: _Optional[int] = ..., sent_at_ns: _Optional[int] = ..., trouble: _Optional[str] = ...) -> None: ...
 
 class Device(_message.Message):
     __slots__ = ("device", "profile", "profile_version", "profile_digest")

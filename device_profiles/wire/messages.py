@@ -200,6 +200,7 @@ class State:
         pending: Of these, readings the agent still waits for a receipt of.
         recorded_loss: Of these, readings under a loss record.
         sent_at_ns: The agent's wall clock, UTC Unix time. [ns]
+        trouble: One line on what does not work; empty when all is well. A longer one is cut.
     """
 
     alive: bool
@@ -212,6 +213,7 @@ class State:
     pending: int = 0
     recorded_loss: int = 0
     sent_at_ns: int = 0
+    trouble: str = ""
 
     def encode(self) -> bytes:
         """The bytes of this state. Raises ``ValueError`` when it is too large to be read."""
@@ -225,6 +227,7 @@ class State:
             pending=self.pending,
             recorded_loss=self.recorded_loss,
             sent_at_ns=self.sent_at_ns,
+            trouble=self.trouble.encode()[: limits.MAX_REASON_BYTES].decode(errors="ignore"),
         )
         for device in self.devices:
             message.devices.add(
@@ -386,6 +389,7 @@ def _state_from_pb(message: pb.State) -> State:
         pending=message.pending,
         recorded_loss=message.recorded_loss,
         sent_at_ns=message.sent_at_ns,
+        trouble=_words(message.trouble),
     )
 
 

@@ -177,10 +177,13 @@ class Outbox(OutboxReading):
             self._riding = rest[-1]
             return Committed(tuple(done[-1].refs), done[-1].accepted)
 
-    def apply(self, actions: Sequence[AgentAction]) -> None:
+    def apply(self, actions: Sequence[AgentAction]) -> bool:
         """Carry out what the delivery machine decided; actions that do not concern the outbox are ignored.
 
         Trim and ForgetSegment ride the next commit. The others are fsynced on return.
+
+        Returns:
+            Whether anything was written.
 
         Raises:
             LogFull: No room on the disk even for that.
@@ -196,7 +199,7 @@ class Outbox(OutboxReading):
                 elif isinstance(action, DropStored | GiveUp | Unshelve | PinLineage):
                     urgent.append(action)
             if not urgent:
-                return
+                return False
 
             def work(connection: sqlite3.Connection, state: State) -> None:
                 for action in urgent:
@@ -204,6 +207,7 @@ class Outbox(OutboxReading):
                 settle.trim_shelf(connection, state, self.bytes_max // _SHELF_SHARE)
 
             self._change(work, pages=64)
+            return True
 
     def _apply_one(
         self, connection: sqlite3.Connection, state: State, action: DropStored | GiveUp | Unshelve | PinLineage
@@ -217,11 +221,13 @@ class Outbox(OutboxReading):
         else:
             state.owner = replace(state.owner, lineage=action.lineage)
 
-    def flush(self) -> None:
-        """Commit everything that rides. Raises as `commit`."""
+    def flush(self) -> bool:
+        """Commit everything that rides; tells whether there was anything. Raises as `commit`."""
         with self.lock:
+            rides = bool(self._riding or self._forgetting)
             while self._riding or self._forgetting:
                 self.commit(())
+            return rides
 
     def _ride(self, connection: sqlite3.Connection, state: State) -> dict[int, IntervalSet]:
         """Delete what receipts allow, up to a number of blocks; gives what is left for the next commit."""
@@ -255,6 +261,8 @@ class Outbox(OutboxReading):
     def _make_sure_of_room(self, need: int) -> None:
         if not need:
             return
+        if self._log is None:
+            self._write(lambda _connection: None)  # the last move to a new file got stuck half-way
         reserve = _RESERVE_PAGES * FORMAT.page_bytes
         if self._file.room_bytes < need + reserve and self._riding:
             self.flush()

@@ -88,24 +88,32 @@ class OutboxReading(KeptLog):
     def read(self, segment: int, seq: int) -> bytes:
         """A block's bytes, its digest checked.
 
+        A disk that fails says nothing about the block: what verifies moves to a new file, and is read there.
+
         Raises:
             BlockUnreadable: Gone, or not what was sealed.
+            LogFull: No room for a new file; nothing is known of the block.
+            LogBroken: The disk cannot be used now; nothing is known of the block.
         """
         with self.lock:
-            found = self._state.by_id(segment)
-            if found is None:
-                raise BlockUnreadable(segment, seq, "no such segment")
-            key = key_of(found.ordinal, seq)
-            query = "SELECT digest, data FROM block WHERE id = ?"
             try:
-                row = self._read(lambda connection: connection.execute(query, (key,)).fetchone())
-            except LogError as exc:
-                raise BlockUnreadable(segment, seq, str(exc)) from exc
-            if row is None:
-                raise BlockUnreadable(segment, seq, "not in the outbox")
-            if not _intact(*row):
-                raise BlockUnreadable(segment, seq, "does not match its digest")
-            return bytes(row[1])
+                return self._block(segment, seq)
+            except LogError:
+                self._write(lambda _connection: None)
+                return self._block(segment, seq)
+
+    def _block(self, segment: int, seq: int) -> bytes:
+        found = self._state.by_id(segment)
+        if found is None:
+            raise BlockUnreadable(segment, seq, "no such segment")
+        key = key_of(found.ordinal, seq)
+        query = "SELECT digest, data FROM block WHERE id = ?"
+        row = self._read(lambda connection: connection.execute(query, (key,)).fetchone())
+        if row is None:
+            raise BlockUnreadable(segment, seq, "not in the outbox")
+        if not _intact(*row):
+            raise BlockUnreadable(segment, seq, "does not match its digest")
+        return bytes(row[1])
 
     def stats(self) -> OutboxStats:
         """The accounting as of the last commit."""
@@ -121,7 +129,7 @@ class OutboxReading(KeptLog):
                 open_readings=readings,
                 blocks=totals.blocks,
                 block_bytes=totals.block_bytes,
-                file_bytes=self._file.file_bytes,
+                file_bytes=self._log.file_bytes if self._log is not None else 0,
                 bytes_max=self.bytes_max,
                 shelved_bytes=totals.shelved_bytes,
             )

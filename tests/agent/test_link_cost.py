@@ -46,6 +46,7 @@ def test_a_live_block_goes_without_puback_and_keeps_the_link_awake(
     for number in range(1, 12):
         station.say(json_line(number))
         wait_until(lambda count=number: len(keeper.blocks) == count, what=f"block {number}")  # type: ignore[misc]
+        wait_until(lambda: agent.status()["in_flight_bytes"] == 0, what=f"receipt {number}")
     seen = packets(broker)
     assert seen.count(("PUBLISH", "0", "block")) == 11
     assert ("PUBLISH", "1", "block") not in seen

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from device_profiles.wire.delivery.agent import AgentMachine, AgentPolicy, Phase
 from device_profiles.wire.delivery.agent_io import (
     OF_SYNC,
+    OUTBOX_FAILS,
     AgentAction,
     BlockUnreadable,
     Connected,
@@ -30,6 +31,7 @@ from device_profiles.wire.delivery.agent_io import (
     SyncedCame,
     Tick,
     Trim,
+    Undone,
     Unshelve,
 )
 from device_profiles.wire.delivery.agent_io import Alarm as AgentAlarm
@@ -184,6 +186,43 @@ def test_a_link_on_which_even_a_sync_gets_no_puback_is_dead() -> None:
             break
     assert agent.now_s == began_s + agent.policy.puback_timeout_s
     assert agent.machine.phase is Phase.OFFLINE
+
+
+def test_what_could_not_be_given_up_is_not_taken_for_gone() -> None:
+    agent = Agent(filled(5))
+    agent.connect(SegmentReceipt(1001, run((1, 1)), run((1, 1))))
+    agent.feed(Disconnected(1))
+    assert [action.seqs for action in of(GiveUp, agent.feed(Pressure(300)))] == [run((2, 4))]
+    assert agent.feed(Undone()) == ()
+    assert [action.seqs for action in of(GiveUp, agent.feed(Pressure(300)))] == [run((1, 3))], "it knows nothing now"
+
+
+def test_whose_agent_it_is_is_written_again_when_that_may_not_have_reached_the_disk() -> None:
+    machine = AgentMachine(filled(1), pinned_lineage=None, random=lambda: 0.5, nonce=lambda: 1)
+
+    def meet(connection: int, store: StoreIdentity) -> list[PinLineage]:
+        machine.handle(Connected(connection), 1.0)
+        return of(PinLineage, machine.handle(SyncedCame(connection, Synced(1, 0, receipt(store=store))), 1.0))
+
+    assert meet(1, STORE) == [PinLineage(LINEAGE)]
+    assert meet(2, STORE) == []
+    machine.handle(Undone(), 1.0)
+    assert meet(3, FOREIGN) == [], "it is another's no less"
+    assert meet(4, STORE) == [PinLineage(LINEAGE)]
+    assert meet(5, STORE) == []
+
+
+def test_a_decision_that_did_not_reach_the_disk_ends_the_connection_and_is_made_again() -> None:
+    agent = Agent(filled(3))
+    safe = SegmentReceipt(1001, run((1, 2)), run((1, 2)))
+    assert of(Trim, agent.connect(safe))
+    assert agent.feed(Undone()) == (Reconnect(1, OUTBOX_FAILS),)
+    assert agent.machine.phase is Phase.OFFLINE
+    assert (agent.machine.slots, agent.machine.in_flight_bytes) == (0, 0)
+    assert agent.feed(ReceiptCame(1, receipt(safe))) == ()
+    again = agent.connect(safe, connection=2)
+    assert [action.seqs for action in of(Trim, again)] == [run((1, 2))]
+    assert seqs(again) == [3]
 
 
 def test_no_matching_subscribers_counts_as_not_sent_and_asks_after_a_while() -> None:
@@ -448,6 +487,7 @@ events = st.one_of(
     st.builds(SyncedCame, st.integers(1, 3), st.builds(Synced, st.integers(1, 4), st.just(0), messages)),
     st.builds(BlockUnreadable, st.just(1001), st.integers(0, 9)),
     st.builds(Pressure, st.integers(0, 500)),
+    st.just(Undone()),
 )
 
 

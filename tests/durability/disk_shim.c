@@ -4,6 +4,10 @@
  * HARKARA_SHIM_LOG   record file, outside that folder
  * HARKARA_SHIM_FAIL  "n errno sticky": the n-th write, truncate or fsync (from 1) fails; sticky: all after it too
  *
+ * HARKARA_SHIM_SWITCH  a file outside that folder. While it says "errno growth" every write that makes a file longer fails
+ *                      with it, as on a full disk; "errno all": every write, truncate and fsync; "errno reads": reads too;
+ *                      "errno once": the next read, which then removes the file
+ *
  * Record: op(1) name_bytes(2) offset(8) data_bytes(4) name data, little-endian. Ops: W write, T truncate, S fsync of a
  * file, D fsync of a folder, C create, R rename (data: new name), U unlink.
  */
@@ -29,9 +33,11 @@ static size_t folder_length;
 static int log_fd = -1;
 static long calls, fail_at;
 static int fail_errno, fail_sticky;
+static const char *switch_file;
 
 static ssize_t (*real_write)(int, const void *, size_t);
 static ssize_t (*real_pwrite)(int, const void *, size_t, off64_t);
+static ssize_t (*real_pread)(int, void *, size_t, off64_t);
 static int (*real_open)(const char *, int, ...);
 static int (*real_openat)(int, const char *, int, ...);
 static int (*real_close)(int);
@@ -44,6 +50,7 @@ static int (*real_unlink)(const char *);
 __attribute__((constructor)) static void start(void) {
     real_write = dlsym(RTLD_NEXT, "write");
     real_pwrite = dlsym(RTLD_NEXT, "pwrite64");
+    real_pread = dlsym(RTLD_NEXT, "pread64");
     real_open = dlsym(RTLD_NEXT, "open64");
     real_openat = dlsym(RTLD_NEXT, "openat64");
     real_close = dlsym(RTLD_NEXT, "close");
@@ -58,6 +65,7 @@ __attribute__((constructor)) static void start(void) {
     if (log) log_fd = real_open(log, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600);
     const char *fail = getenv("HARKARA_SHIM_FAIL");
     if (fail) sscanf(fail, "%ld %d %d", &fail_at, &fail_errno, &fail_sticky);
+    switch_file = getenv("HARKARA_SHIM_SWITCH");
 }
 
 static void put(char op, const char *name, uint64_t offset, const void *data, uint32_t size) {
@@ -78,8 +86,26 @@ static int watched(const char *path) {
     return folder && !strncmp(path, folder, folder_length) && (path[folder_length] == '/' || !path[folder_length]);
 }
 
+enum { OFF, ONCE, GROWTH, ALL, READS };
+
+/* What fails now. Sets errno. */
+static int switched_on(void) {
+    char text[32] = "";
+    int error = 0;
+    if (!switch_file) return 0;
+    int fd = real_open(switch_file, O_RDONLY | O_CLOEXEC);
+    if (fd < 0) return 0;
+    ssize_t size = read(fd, text, sizeof text - 1);
+    real_close(fd);
+    if (size <= 0 || sscanf(text, "%d", &error) != 1) return 0;
+    errno = error;
+    if (strstr(text, "once")) return ONCE;
+    return strstr(text, "reads") ? READS : strstr(text, "all") ? ALL : GROWTH;
+}
+
 static int fails(void) {
     long call = ++calls;
+    if (switched_on() >= ALL) return 1;
     if (fail_at && (call == fail_at || (fail_sticky && call > fail_at))) {
         errno = fail_errno;
         return 1;
@@ -121,14 +147,31 @@ int close(int fd) {
 
 static int is_file(int fd) { return fd >= 0 && fd < FDS && kinds[fd] == 'f'; }
 
+static int no_room(int fd, off64_t end) {
+    struct stat64 info;
+    if (!switch_file || fstat64(fd, &info) || end <= info.st_size) return 0;
+    return switched_on() == GROWTH;
+}
+
 ssize_t pwrite64(int fd, const void *data, size_t size, off64_t offset) {
     if (!is_file(fd)) return real_pwrite(fd, data, size, offset);
-    if (fails()) return -1;
+    if (fails() || no_room(fd, offset + (off64_t)size)) return -1;
     ssize_t done = real_pwrite(fd, data, size, offset);
     if (done > 0) put('W', names[fd], (uint64_t)offset, data, (uint32_t)done);
     return done;
 }
 ssize_t pwrite(int fd, const void *data, size_t size, off_t offset) { return pwrite64(fd, data, size, offset); }
+
+ssize_t pread64(int fd, void *data, size_t size, off64_t offset) {
+    int mode = is_file(fd) ? switched_on() : OFF;
+    if (mode == ONCE) {
+        real_unlink(switch_file);
+        errno = EIO;
+    }
+    if (mode == ONCE || mode == READS) return -1;
+    return real_pread(fd, data, size, offset);
+}
+ssize_t pread(int fd, void *data, size_t size, off_t offset) { return pread64(fd, data, size, offset); }
 
 ssize_t write(int fd, const void *data, size_t size) {
     if (!is_file(fd)) return real_write(fd, data, size);

@@ -27,6 +27,7 @@ from device_profiles.wire.delivery.agent_io import (
     SyncedCame,
     Tick,
     Trim,
+    Undone,
     Unshelve,
 )
 from device_profiles.wire.intervals import EMPTY
@@ -313,6 +314,7 @@ class AgentNode:
             self._apply(action)
         except DiskFullError:
             self.time.note(self.owner, f"disk full: {type(action).__name__} not done")
+            self._waiting.append(Undone())
 
     def _apply(self, action: AgentAction) -> None:  # noqa: C901 - one line per action
         oracle = self.world.oracle

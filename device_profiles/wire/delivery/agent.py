@@ -14,6 +14,7 @@ from typing import Final
 
 from device_profiles.wire.delivery.agent_io import (
     OF_SYNC,
+    OUTBOX_FAILS,
     AgentAction,
     AgentEvent,
     Alarm,
@@ -23,6 +24,7 @@ from device_profiles.wire.delivery.agent_io import (
     DropStored,
     ForgetSegment,
     GiveUp,
+    KnownEvent,
     Lane,
     PinLineage,
     Pressure,
@@ -35,6 +37,7 @@ from device_profiles.wire.delivery.agent_io import (
     SyncedCame,
     Tick,
     Trim,
+    Undone,
     Unshelve,
 )
 from device_profiles.wire.delivery.backoff import Backoff
@@ -122,6 +125,7 @@ class AgentMachine:
         self.counters: Counter[str] = Counter()
         self._outbox = outbox
         self._lineage = pinned_lineage
+        self._pin_again = False  # the pin may not have reached the disk
         self._nonce = nonce
         self._random = random
         self._sync_backoff = self._new_backoff()
@@ -155,13 +159,16 @@ class AgentMachine:
             event: What happened.
             now_s: Monotonic time. [s]
         """
-        self._dispatch(event, now_s)
+        if isinstance(event, Undone):
+            self._on_undone()
+        else:
+            self._dispatch(event, now_s)
         self._on_time(now_s)
         self._pump(now_s)
         actions, self._actions = self._actions, []
         return tuple(actions)
 
-    def _dispatch(self, event: AgentEvent, now_s: float) -> None:
+    def _dispatch(self, event: KnownEvent, now_s: float) -> None:
         match event:
             case Connected():
                 self._on_connected(event, now_s)
@@ -267,8 +274,9 @@ class AgentMachine:
         if receipt.refused is not None:
             self._refuse(receipt.refused, now_s)
             return
-        if self._lineage is None:
+        if self._lineage is None or self._pin_again:
             self._lineage = receipt.lineage
+            self._pin_again = False
             self._actions.append(PinLineage(receipt.lineage))
         restart = self.phase is not Phase.SENDING
         store = _identity(receipt)
@@ -508,6 +516,17 @@ class AgentMachine:
         """Already dealt with in this very decision."""
         view = self._views.get(ref.segment)
         return view is not None and ref.seq in view.gone
+
+    def _on_undone(self) -> None:
+        """Believe nothing: blocks taken for gone would be spared by a full outbox, and never sent."""
+        self._actions.clear()
+        self._views.clear()
+        self._alarmed.clear()
+        self._pin_again = self._lineage is not None
+        self.counters["undone"] += 1
+        if self._connection is not None:
+            self._actions.append(Reconnect(self._connection, OUTBOX_FAILS))
+        self._disconnect()
 
     # ---- time and sending -------------------------------------------------------------------------------------
 

@@ -13,6 +13,8 @@ from device_profiles.wire.model import LossReason
 Lane = Literal["live", "backlog"]
 OF_SYNC: Final = 0
 """Segment in a `Puback` that is a sync's: no segment has this number."""
+OUTBOX_FAILS: Final = "the outbox fails"
+"""Reason of the `Reconnect` that follows `Undone`."""
 
 
 # ---- events -------------------------------------------------------------------------------------------------------
@@ -92,11 +94,21 @@ class Pressure:
 
 
 @dataclass(frozen=True, slots=True)
+class Undone:
+    """The outbox failed while a decision was made or carried out: what of it is on the disk is not known.
+
+    The machine forgets what it believed of both sides and ends the connection; the next sync tells.
+    """
+
+
+@dataclass(frozen=True, slots=True)
 class Tick:
     """Time passed; nothing else. Send one whenever ``next_wake_s`` is reached."""
 
 
-AgentEvent = Connected | Disconnected | Sealed | Puback | ReceiptCame | SyncedCame | BlockUnreadable | Pressure | Tick
+KnownEvent = Connected | Disconnected | Sealed | Puback | ReceiptCame | SyncedCame | BlockUnreadable | Pressure | Tick
+"""Events after which the machine knows where it stands."""
+AgentEvent = KnownEvent | Undone
 
 
 # ---- actions ------------------------------------------------------------------------------------------------------

@@ -118,7 +118,7 @@ def _field(field: Table, message: Message, enums: dict[str, str]) -> Table:
         said["scale"] = scale
     if "unit" not in field and code != "1" and not str(field["name"]).startswith("_"):
         said["unit"] = code
-    rules = [*(field.get("missing") or []), *missing(member, element)]
+    rules = [*(field.get("missing") or []), *missing(member, element, message.name)]
     if rules:
         said["missing"] = rules
     return {**{key: value for key, value in field.items() if key != "missing"}, **said}

@@ -90,6 +90,31 @@ _LARGEST: Final = {
     for bits in (8, 16, 32, 64)
 }
 
+_SAID_IN_WORDS: Final[dict[str, dict[str, tuple[int, ...]]]] = {
+    "RC_CHANNELS": {"rssi": (255,), **{f"chan{number}_raw": (0xFFFF,) for number in range(1, 19)}},
+    "RC_CHANNELS_RAW": {"rssi": (255,), **{f"chan{number}_raw": (0xFFFF,) for number in range(1, 9)}},
+    "BATTERY_STATUS": {"voltages_ext": (0, 0xFFFF), "time_remaining": (0,)},
+    "GENERATOR_STATUS": {
+        "generator_speed": (0xFFFF,),
+        "rectifier_temperature": (0x7FFF,),
+        "generator_temperature": (0x7FFF,),
+        "runtime": (0xFFFFFFFF,),
+        "time_until_maintenance": (0x7FFFFFFF,),
+    },
+    "ADSB_VEHICLE": {
+        "lat": (0x7FFFFFFF,),
+        "lon": (0x7FFFFFFF,),
+        "altitude": (0x7FFFFFFF,),
+        "heading": (0xFFFF,),
+        "hor_velocity": (0xFFFF,),
+        "ver_velocity": (0x7FFF,),
+    },
+    "WINCH_STATUS": {"temperature": (0x7FFF,)},
+    "GPS_RAW_INT": {"eph": (9999,), "epv": (9999,)},
+    "GPS2_RAW": {"eph": (9999,), "epv": (9999,)},
+}
+"""Numbers that are no value by the text of a definition or by what autopilots send, not by its ``invalid``."""
+
 Rule = dict[str, Any] | int | Decimal
 
 
@@ -99,12 +124,24 @@ def unit_of(member: Member) -> tuple[str, Decimal]:
     return code, Decimal(scale)
 
 
-def missing(member: Member, element: int = 0) -> list[Rule]:
+def missing(member: Member, element: int = 0, message: str = "") -> list[Rule]:
     """Numbers of a field that are no value, by its definition. NaN is always none and needs no rule.
+
+    Args:
+        member: The field.
+        element: Of an array.
+        message: Whose field it is: of some messages more is known than their definition says.
 
     ``invalid`` is a number, a name such as ``UINT16_MAX``, or for arrays ``[x]`` (in every element), ``[x:]`` (all from
     the first on) and ``[x,,y]`` (by element).
     """
+    spoken: list[Rule] = [
+        {"value": number, "reason": "unknown"} for number in _SAID_IN_WORDS.get(message, {}).get(member.name, ())
+    ]
+    return [*_defined(member, element), *spoken]
+
+
+def _defined(member: Member, element: int) -> list[Rule]:
     text = member.invalid.strip()
     if text.startswith("["):
         inner = text.strip("[]")

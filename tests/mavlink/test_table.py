@@ -59,6 +59,8 @@ def test_units_are_of_the_closed_table() -> None:
     ("message", "member", "element", "sentinels", "unit"),
     [
         ("GPS_RAW_INT", "cog", 0, [65535], ("deg", "0.01")),
+        ("GPS_RAW_INT", "eph", 0, [65535, 9999], ("1", "1")),
+        ("GENERATOR_STATUS", "runtime", 0, [0xFFFFFFFF], ("s", "1")),
         ("BATTERY_STATUS", "voltages", 7, [65535], ("mV", "1")),
         ("BATTERY_STATUS", "temperature", 0, [32767], ("Cel", "0.01")),
         ("BATTERY_STATUS", "current_battery", 0, [-1], ("A", "0.01")),
@@ -70,7 +72,7 @@ def test_sentinels_and_scales(
     message: str, member: str, element: int, sentinels: list[int], unit: tuple[str, str]
 ) -> None:
     found = next(item for item in table.known(message).members if item.name == member)
-    assert [rule["value"] for rule in missing(found, element) if isinstance(rule, dict)] == sentinels
+    assert [rule["value"] for rule in missing(found, element, message) if isinstance(rule, dict)] == sentinels
     code, scale = unit_of(found)
     assert (code, str(scale)) == unit or (code == unit[0] and scale == scale.__class__(unit[1]))
 

@@ -15,6 +15,7 @@ _RUN_EXAMPLE: Final = """example:
   harkara agent run --config /etc/harkara/agent.toml
 
 Runs in the foreground until SIGTERM or SIGINT, then seals what is open and sends what it can.
+A broker that refuses or cannot be reached ends nothing: one line says why, readings wait in the outbox.
 exit status: 0 stopped on request, 1 a fault, 2 configuration or another process in the way"""
 
 _INIT_EXAMPLE: Final = """examples:

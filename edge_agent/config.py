@@ -53,7 +53,11 @@ class Tls(_Table):
 class Broker(_Table):
     """``[broker]``."""
 
-    host: Annotated[str, StringConstraints(min_length=1, max_length=253, pattern=r"^\S+$")]
+    host: Annotated[
+        str,
+        StringConstraints(min_length=1, max_length=253, pattern=r"^\S+$"),
+        Field(examples=['host = "mqtt.example.org"']),
+    ]
     port: Annotated[int, Field(ge=1, le=65535)] | None = None
     protocol: Literal["3.1.1", "5"] = "3.1.1"
     username: Annotated[str, StringConstraints(min_length=1, max_length=128)] | None = None
@@ -83,10 +87,13 @@ class Channel(_Table):
     field: Annotated[str, StringConstraints(min_length=1, max_length=128)] | None = None
 
 
+_DRIVERS: Final = 'driver = "nmea" or driver = "lines"'
+
+
 class _Device(_Table):
     """What all drivers share."""
 
-    id: DeviceId
+    id: Annotated[DeviceId, Field(examples=['id = "weather"'])]
     port: Path | None = None
     baud: Annotated[int, Field(ge=50, le=4_000_000)] = 9600
     tcp: str | None = None
@@ -106,7 +113,7 @@ class _Device(_Table):
 class NmeaDevice(_Device):
     """``driver = "nmea"``."""
 
-    driver: Literal["nmea"]
+    driver: Annotated[Literal["nmea"], Field(examples=[_DRIVERS])]
     checksum: Literal["required", "optional"] = "required"
 
     @model_validator(mode="after")
@@ -119,7 +126,7 @@ class NmeaDevice(_Device):
 class LinesDevice(_Device):
     """``driver = "lines"``."""
 
-    driver: Literal["lines"]
+    driver: Annotated[Literal["lines"], Field(examples=[_DRIVERS])]
     command: Annotated[list[Annotated[str, StringConstraints(min_length=1)]], Field(min_length=1)] | None = None
     format: Literal["auto", "json", "csv"] = "auto"
     separator: Literal[",", ";", "\t", " ", "|"] = ","
@@ -145,12 +152,19 @@ Device = Annotated[NmeaDevice | LinesDevice, Field(discriminator="driver")]
 class Config(_Table):
     """A whole ``agent.toml``."""
 
-    agent: AgentId
+    agent: Annotated[AgentId, Field(examples=['agent = "ridge-07" (3 to 40 of a-z, 0-9 and -, as enrolled)'])]
     control_socket: Path | None = None
     log_level: Literal["debug", "info", "warning", "error"] = "info"
-    broker: Broker
+    broker: Annotated[Broker, Field(examples=['[broker] and below it host = "mqtt.example.org"'])]
     outbox: Outbox = Outbox()
-    device: Annotated[list[Device], Field(min_length=1, max_length=256)]
+    device: Annotated[
+        list[Device],
+        Field(
+            min_length=1,
+            max_length=256,
+            examples=['[[device]] and below it id = "gnss", driver = "nmea", port = "/dev/ttyUSB0"'],
+        ),
+    ]
 
     @field_validator("device")
     @classmethod
@@ -171,7 +185,9 @@ def load(path: Path) -> settings.Config:
     Raises:
         ConfigError: Anything is wrong with it, or with a file it names; says all of it, with lines.
     """
-    checked = toml_config.load(path, Config)
+    checked = toml_config.load(
+        path, Config, if_missing="`harkara agent init` writes one from what it finds on the ports"
+    )
     config = _absolute(_plain(checked), path.resolve().parent)
     lines = key_lines(path.read_text(encoding="utf-8"))
     found = [*_file_problems(config), *_profile_problems(config)]
@@ -244,7 +260,8 @@ def _file_problems(config: settings.Config) -> Iterator[tuple[tuple[str | int, .
         try:
             mode = path.stat().st_mode
         except OSError as exc:
-            yield key, ConfigProblem(f"`{name}`: {path}: {exc.strerror}")
+            do = "put it there, or leave the key out" if not is_secret else f"write it there, then chmod 600 {path}"
+            yield key, ConfigProblem(f"`{name}`: {path}: {exc.strerror}", None, do)
             continue
         if not stat.S_ISREG(mode):
             yield key, ConfigProblem(f"`{name}`: {path} is no file")

@@ -25,8 +25,8 @@ _REFUSED_311: Final[dict[int, str]] = {
     1: "it does not speak this protocol version: set protocol to the other one",
     2: "it refuses the client id: use the agent id as user and client id",
     3: "it says its service is unavailable",
-    4: "wrong user name or password",
-    5: "not authorised: the broker does not allow this user",
+    4: "wrong user name or password: compare username and password_file with the broker's password file",
+    5: "not authorised: the broker does not allow this user: look at its password file and access list",
 }
 
 _REASON_5: Final[dict[int, str]] = {
@@ -98,7 +98,7 @@ def _one(exc: BaseException, host: str) -> str | None:  # noqa: PLR0911 - a tabl
     if isinstance(exc, socket.gaierror):
         return f"the name {host} is not known (DNS): is the name right, is the network up?"
     if isinstance(exc, ConnectionRefusedError):
-        return "connection refused: nothing listens there"
+        return "connection refused: nothing listens there; is the broker running, are host and port right?"
     if isinstance(exc, ConnectionResetError):
         return "the connection was reset: does [broker.tls] fit this port (TLS mostly on 8883)?"
     if isinstance(exc, TimeoutError):

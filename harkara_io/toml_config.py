@@ -23,12 +23,14 @@ FILE_BYTES_MAX: Final = 1024 * 1024
 """No configuration is this long; a log or a core dump given by mistake is."""
 
 
-def load(path: Path, model: type[M]) -> M:
+def load(path: Path, model: type[M], *, if_missing: str = "") -> M:
     """Read and check a configuration file. Nothing but this file is opened.
 
     Args:
         path: TOML file of at most 1 MiB.
-        model: What it must look like. Use ``extra="forbid"`` so that unknown keys are found.
+        model: What it must look like. Use ``extra="forbid"`` so that unknown keys are found. The first of a field's
+            ``examples`` is what to write where it is missing.
+        if_missing: What to do when there is no such file.
 
     Raises:
         ConfigError: The file is unreadable, no TOML or not as the model wants; names every problem with its line.
@@ -36,7 +38,7 @@ def load(path: Path, model: type[M]) -> M:
     try:
         raw = path.read_bytes()
     except FileNotFoundError as exc:
-        raise ConfigError("no such file", file=path) from exc
+        raise ConfigError("no such file", file=path, hint=if_missing) from exc
     except OSError as exc:
         raise ConfigError(f"cannot be read: {exc.strerror}", file=path) from exc
     if len(raw) > FILE_BYTES_MAX:
@@ -86,7 +88,9 @@ def _problem(
         word = str(error["loc"][-1])
         return ConfigProblem(f"unknown key `{name}`", line, nearest_hint(word, known_keys(model, error["loc"][:-1])))
     if kind in {"missing", "union_tag_not_found"}:
-        return ConfigProblem(f"`{name}` is missing", line)
+        loc = error["loc"] if kind == "missing" else (*error["loc"], str(path[-1]))
+        example = _example(model, loc)
+        return ConfigProblem(f"`{name}` is missing", line, f"write e.g. {example}" if example else "")
     if kind == "union_tag_invalid":
         known = [word.strip(" '") for word in str(context["expected_tags"]).split(",")]
         return ConfigProblem(f"`{name}`: no such `{context['tag']}`", line, nearest_hint(str(context["tag"]), known))
@@ -94,6 +98,9 @@ def _problem(
     if kind != "value_error":
         message = message[:1].lower() + message[1:]
     what, _, hint = message.partition("; ")
+    if kind == "string_pattern_mismatch":
+        example = _example(model, error["loc"])
+        hint = f"write e.g. {example}" if example else hint
     given = error.get("input")
     shown = f" (given: {given!r})" if isinstance(given, str | int | float) and kind != "value_error" else ""
     return ConfigProblem(f"`{name}`: {what}{shown}" if name else f"{what}{shown}", line, hint)
@@ -114,15 +121,29 @@ def _document_path(loc: tuple[str | int, ...], document: Mapping[str, Any], *, i
     return tuple(path)
 
 
+def _example(model: type[BaseModel], loc: tuple[str | int, ...]) -> str:
+    """The first example of the field at ``loc``; empty where it has none."""
+    for each in _kinds_at(model, loc[:-1]):
+        for kind in _models(each):
+            field = kind.model_fields.get(str(loc[-1]))
+            if field is not None and field.examples:
+                return str(field.examples[0])
+    return ""
+
+
 def known_keys(model: type[BaseModel], loc: tuple[str | int, ...]) -> set[str]:
     """Keys that may stand in the table at ``loc``, a path as pydantic reports it (with tags of unions)."""
+    return {name for kind in _kinds_at(model, loc) for each in _models(kind) for name in _names(each)}
+
+
+def _kinds_at(model: type[BaseModel], loc: tuple[str | int, ...]) -> list[Any]:
     current: list[Any] = [model]
     for part in loc:
         following: list[Any] = []
         for kind in current:
             following.extend(_step(kind, part))
         current = following or current
-    return {name for kind in current for each in _models(kind) for name in _names(each)}
+    return current
 
 
 def _step(kind: object, part: str | int) -> Iterator[object]:

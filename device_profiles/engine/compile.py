@@ -8,11 +8,13 @@ from typing import Any, Final
 
 from device_profiles.checksums import CHECKSUMS
 from device_profiles.engine.channels import ChannelPlan, compile_channels
-from device_profiles.engine.compile_fields import FieldCompiler, apart
+from device_profiles.engine.compile_fields import FieldCompiler
 from device_profiles.engine.compile_parts import PartCompiler, expand
+from device_profiles.engine.compile_selectors import match, numbers, selectors, span, zero_based
+from device_profiles.engine.compile_ways import apart
 from device_profiles.engine.emit import Emitter
-from device_profiles.engine.envelopes import ENVELOPES, ChecksumPlan, Payload, Unwrap, mavlink, plain, with_checksum
-from device_profiles.engine.frames import FramePlan, Selector
+from device_profiles.engine.envelopes import ENVELOPES, ChecksumPlan, Unwrap, mavlink, plain, with_checksum
+from device_profiles.engine.frames import FramePlan
 from device_profiles.engine.identity import ProbePlan
 from device_profiles.engine.profile import Profile
 from device_profiles.engine.state import MAX_FRAME_BYTES
@@ -110,8 +112,8 @@ def _probes(document: Table) -> Iterator[ProbePlan]:
         request = str(table["request"])
         if request not in requests:
             raise profile_error(f"the probe asks {request!r}, which is no request", hint=nearest(request, requests))
-        shortest, longest = _span(table.get("length"), (0, MAX_FRAME_BYTES))
-        yield ProbePlan(variant, request, shortest, longest, tuple(_match(item) for item in table.get("match") or []))
+        shortest, longest = span(table.get("length"), (0, MAX_FRAME_BYTES))
+        yield ProbePlan(variant, request, shortest, longest, tuple(match(item) for item in table.get("match") or []))
 
 
 def _by_port(frames: list[FramePlan]) -> Mapping[int | None, tuple[FramePlan, ...]]:
@@ -154,7 +156,7 @@ def _crc_extras(document: Table) -> dict[int, int]:
             raise profile_error(
                 f"frame {frame.get('name')}: a MAVLink frame says mavlink = {{ message, crc_extra, size }}"
             )
-        extras.update(dict.fromkeys(_numbers((frame.get("when") or {}).get("id")), int(frame["mavlink"]["crc_extra"])))
+        extras.update(dict.fromkeys(numbers((frame.get("when") or {}).get("id")), int(frame["mavlink"]["crc_extra"])))
     return extras
 
 
@@ -183,20 +185,20 @@ class _FrameCompiler:
         parts.declare(tree)
         root = parts.part(tree, start=0)
         when = table.get("when") or {}
-        shortest, longest = _span(when.get("length"), (0, MAX_FRAME_BYTES))
+        shortest, longest = span(when.get("length"), (0, MAX_FRAME_BYTES))
         count = self._register_count(table)
         if count is not None and when.get("length") is None:
             shortest = longest = count
         return FramePlan(
             name=str(table["name"]),
             request=str(table.get("request") or ""),
-            ports=_numbers(when.get("port")),
-            ids=_numbers(when.get("id")) or self._functions(table),
+            ports=numbers(when.get("port")),
+            ids=numbers(when.get("id")) or self._functions(table),
             shortest=shortest,
             longest=longest,
-            selectors=tuple(_selectors(when)),
+            selectors=tuple(selectors(when)),
             split=None if text is None else Split(**{key: str(value) for key, value in text.items()}),
-            columns=None if when.get("columns") is None else _span(when["columns"], (0, 0)),
+            columns=None if when.get("columns") is None else span(when["columns"], (0, 0)),
             root=root,
             emitter=Emitter(tuple(parts.outputs(tree)), text=not binary),
             slot_count=fields.slot_count,
@@ -248,58 +250,3 @@ class _FrameCompiler:
             if request is None or request.get("function") is None
             else frozenset((int(request["function"]),))
         )
-
-
-def zero_based(register: int, numbering: str) -> int:
-    """0-based register number: ``numbering`` is ``0``, ``1`` or ``40001`` (also 30001, 400001)."""
-    if numbering == "0":
-        return register
-    if numbering == "1" or register < 10000:
-        return register - 1
-    return (register % 100000 if register >= 100000 else register % 10000) - 1
-
-
-def _numbers(value: object) -> frozenset[int]:
-    if value is None:
-        return frozenset()
-    return frozenset(int(item) for item in value) if isinstance(value, list) else frozenset((int(str(value)),))
-
-
-def _span(value: object, default: tuple[int, int]) -> tuple[int, int]:
-    if value is None:
-        return default
-    if isinstance(value, list):
-        return int(value[0]), int(value[-1])
-    return int(str(value)), int(str(value))
-
-
-def _selectors(when: Table) -> list[Selector]:
-    selectors = [_match(item) for item in when.get("match") or []]
-    if when.get("starts") is not None:
-        start = str(when["starts"]).encode("latin-1")
-        selectors.append(lambda payload: payload.data.startswith(start, payload.start, payload.end))
-    if when.get("contains") is not None:
-        inside = str(when["contains"]).encode("latin-1")
-        selectors.append(lambda payload: payload.data.find(inside, payload.start, payload.end) >= 0)
-    return selectors
-
-
-def _match(table: Table) -> Selector:
-    wanted = bytes.fromhex(table["hex"])
-    mask = bytes.fromhex(table["mask"]) if table.get("mask") else b"\xff" * len(wanted)
-    if len(mask) != len(wanted):
-        raise profile_error("mask and hex of a match must be equally long")
-    at = int(table.get("at", 0))
-    bits = int.from_bytes(mask, "big")
-    value = int.from_bytes(wanted, "big") & bits
-
-    def fits(payload: Payload) -> bool:
-        start = (payload.start if at >= 0 else payload.end) + at
-        found = payload.data[max(start, 0) : start + len(wanted)]
-        return (
-            start >= payload.start
-            and start + len(wanted) <= payload.end
-            and int.from_bytes(found, "big") & bits == value
-        )
-
-    return fits

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
-from decimal import Decimal
 from operator import itemgetter
 from typing import Any, Final
 
-from device_profiles.engine.channels import ChannelPlan, Residual
-from device_profiles.engine.decimals import as_decimal, short_decimal
+from device_profiles.engine.channels import ChannelPlan
+from device_profiles.engine.compile_runs import RunBuilder
+from device_profiles.engine.compile_scale import code, condition, greater, less, listed, plain, scale, sentinel
+from device_profiles.engine.compile_ways import is_read, slot_name
 from device_profiles.engine.emit import Output, Verdict
-from device_profiles.engine.operations import Bits, Compute, Equals, Operation, Read, Run, Seek, SkipRest, Time
+from device_profiles.engine.operations import Bits, Compute, Equals, Operation, Read, Seek, SkipRest, Time
 from device_profiles.engine.state import FIRST_SLOT, SPECIAL_NAMES
 from device_profiles.engine.text import TextRead
 from device_profiles.engine.types import TEXT_TYPES, FieldType, field_type
@@ -33,58 +34,6 @@ _TIMES: Final[dict[str, tuple[int, int, bool]]] = {
     "age_ms": (1_000_000, 0, True),
 }
 """Factor and origin in nanoseconds, and whether it counts back from arrival."""
-_WAYS: Final = (
-    "add",
-    "scale",
-    "offset",
-    "divide",
-    "unit",
-    "unit_from",
-    "units",
-    "exponent_from",
-    "sign_from",
-    "missing",
-)
-"""Keys by which two fields of one channel are read differently."""
-_STRUCT_CODES_PAD: Final = "x"
-
-
-def is_read(table: Field) -> bool:
-    """Whether the field takes bytes or a token of the frame, rather than being computed from others."""
-    return table.get("of") is None and table.get("value") is None
-
-
-def slot_name(table: Field) -> str:
-    """Under what name the field's slot is kept: its own, unless a field before reads the channel in another way."""
-    return str(table.get("slot") or table["name"])
-
-
-def apart(tree: dict[str, Any]) -> dict[str, Any]:
-    """The tree of a frame, with a slot of its own for each way a channel is read (scale, unit, what is missing)."""
-    return _apart(tree, {})
-
-
-def _apart(part: dict[str, Any], seen: dict[str, list[str]]) -> dict[str, Any]:
-    changed = dict(part)
-    if part.get("fields"):
-        changed["fields"] = [_with_slot(table, seen) for table in part["fields"]]
-    for key in ("parts", "cases"):
-        if part.get(key):
-            changed[key] = [_apart(inner, seen) for inner in part[key]]
-    return changed
-
-
-def _with_slot(table: dict[str, Any], seen: dict[str, list[str]]) -> dict[str, Any]:
-    name = str(table["name"])
-    if name.startswith("_") or str(table.get("type", "")).startswith("skip"):
-        return table
-    kind = str(table.get("type") or "")
-    way = repr([kind[:1] == "f", kind.partition(":")[0] in ("text", "hex", "dotted"), *map(table.get, _WAYS)])
-    ways = seen.setdefault(name, [])
-    if way not in ways:
-        ways.append(way)
-    index = ways.index(way)
-    return {**table, "slot": f"{name}#{index}"} if index else table
 
 
 @dataclass(slots=True)
@@ -158,17 +107,17 @@ class FieldCompiler:
             elif table.get("value") is not None:
                 steps.append(Compute(slot, name, self.expression(str(table["value"]))))
             if table.get("equals") is not None:
-                steps.append(Equals(slot, name, frozenset(_plain(item) for item in _listed(table["equals"]))))
+                steps.append(Equals(slot, name, frozenset(plain(item) for item in listed(table["equals"]))))
             if table.get("time") is not None:
                 factor, origin, age = _TIMES[str(table["time"])]
-                skip = frozenset(_plain(item) for item in table.get("missing", ()) if not isinstance(item, dict))
+                skip = frozenset(plain(item) for item in table.get("missing", ()) if not isinstance(item, dict))
                 gps = table["time"] == "gps_s"
                 steps.append(Time(slot, factor, origin, age=age, skip=skip, gps=gps))
         return tuple(steps)
 
     def _binary_reads(self, fields: list[Field], start: int | None) -> list[Operation]:
         steps: list[Operation] = []
-        run = _RunBuilder()
+        run = RunBuilder()
         known = start
         for table in fields:
             kind = self._type(table)
@@ -279,14 +228,14 @@ class FieldCompiler:
             )
         kind = None if self.text or not is_read(table) else self._type(table)
         is_float = kind is not None and kind.is_float
-        times, add, exponent, residual = _scale(table, is_float=is_float)
+        times, add, exponent, residual = scale(table, is_float=is_float)
         if residual is not None:
             if plan.residual not in (None, residual):
                 raise profile_error(f"channel {name} is fed in two scales; bring the fields to one")
             plan.residual = residual
             plan.wire_unit = str(plan.table.get("raw_unit") or "1")
         sentinels, tests = self._missing(table, kind)
-        unit_codes = {_code(key): value for key, value in (table.get("units") or {}).items()}
+        unit_codes = {code(key): value for key, value in (table.get("units") or {}).items()}
         return Output(
             slot=self.slots[slot_name(table)],
             channel=name,
@@ -315,109 +264,11 @@ class FieldCompiler:
             verdict = (_FLAGS[str(rule.get("flag") or "missing")], str(rule.get("reason") or "invalid"))
             for value in [rule.get("value"), *(rule.get("values") or [])]:
                 if value is not None:
-                    sentinels[_sentinel(value, kind)] = verdict
+                    sentinels[sentinel(value, kind)] = verdict
             if rule.get("below") is not None:
-                tests.append((_less(_plain(rule["below"])), *verdict))
+                tests.append((less(plain(rule["below"])), *verdict))
             if rule.get("above") is not None:
-                tests.append((_greater(_plain(rule["above"])), *verdict))
+                tests.append((greater(plain(rule["above"])), *verdict))
             if rule.get("if") is not None:
-                tests.append((_condition(self.expression(str(rule["if"]))), *verdict))
+                tests.append((condition(self.expression(str(rule["if"]))), *verdict))
         return sentinels, tuple(tests)
-
-
-def _less(limit: Any) -> Callable[[Any, list[Any]], object]:  # noqa: ANN401
-    return lambda value, _slots: value.__class__ is not str and value < limit
-
-
-def _greater(limit: Any) -> Callable[[Any, list[Any]], object]:  # noqa: ANN401
-    return lambda value, _slots: value.__class__ is not str and value > limit
-
-
-def _condition(function: Callable[[Any], Any]) -> Callable[[Any, list[Any]], object]:
-    return lambda _value, slots: function(slots)
-
-
-def _scale(table: Field, *, is_float: bool) -> tuple[int, int, int, Residual | None]:
-    """Multiplier, added integer and exponent of the wire number, and the scale left for the transform."""
-    add = int(table.get("add") or 0)
-    scale = as_decimal(table.get("scale", 1), f"scale of {table['name']}")
-    offset = as_decimal(table.get("offset", 0), f"offset of {table['name']}")
-    divisor = int(table.get("divide") or 1)
-    short = short_decimal(scale)
-    if not is_float and divisor == 1 and short is not None:
-        factor, power = short
-        steps = offset / Decimal(10) ** power
-        if steps == steps.to_integral_value():
-            return factor, add * factor + int(steps), power, None
-    if scale == 1 and not offset and divisor == 1:
-        return 1, add, 0, None
-    a, b = scale.as_integer_ratio()
-    c, d = offset.as_integer_ratio()
-    # (x·a/b + c/d) / divisor, as one fraction of integers.
-    return 1, add, 0, (a * d, c * b, b * d * divisor)
-
-
-def _sentinel(value: Any, kind: FieldType | None) -> Any:  # noqa: ANN401
-    number = _plain(value)
-    if kind is not None and kind.signed_bits and isinstance(number, int) and number >= 1 << (kind.signed_bits - 1):
-        return number - (1 << kind.signed_bits)
-    return number
-
-
-def _plain(value: Any) -> Any:  # noqa: ANN401
-    if isinstance(value, Decimal):
-        return int(value) if value == value.to_integral_value() else float(value)
-    return value
-
-
-def _listed(value: Any) -> list[Any]:  # noqa: ANN401
-    return value if isinstance(value, list) else [value]
-
-
-def _code(key: str) -> Any:  # noqa: ANN401
-    return int(key, 0) if key.lstrip("-").isdigit() or key.startswith("0x") else key
-
-
-class _RunBuilder:
-    """Gathers neighbouring plain fields into one `Run`."""
-
-    def __init__(self) -> None:
-        self.clear()
-
-    def clear(self) -> None:
-        self.layout = ""
-        self.little: bool | None = None
-        self.first = 0
-        self.size = 0
-        self.names: list[str] = []
-        self.places: list[tuple[int, int]] = []
-
-    @property
-    def count(self) -> int:
-        return len(self.names)
-
-    def fits(self, kind: FieldType, slot: int) -> bool:
-        return not self.names or (
-            (self.little is kind.little or kind.size == 1 or self.little is None) and slot == self.first + self.count
-        )
-
-    def add(self, kind: FieldType, slot: int, name: str) -> None:
-        if not self.names:
-            self.first = slot
-        if kind.size > 1:
-            self.little = kind.little
-        self.layout += kind.code
-        self.places.append((self.size, kind.size))
-        self.size += kind.size
-        self.names.append(name)
-
-    def pad(self, count: int) -> None:
-        self.layout += f"{count}{_STRUCT_CODES_PAD}"
-        self.size += count
-
-    def flush(self, steps: list[Operation]) -> None:
-        if self.names:
-            steps.append(
-                Run(("<" if self.little else ">") + self.layout, self.first, tuple(self.names), tuple(self.places))
-            )
-        self.clear()

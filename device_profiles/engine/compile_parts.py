@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from device_profiles.engine.compile_fields import FieldCompiler, slot_name
+from device_profiles.engine.compile_fields import FieldCompiler
+from device_profiles.engine.compile_ways import slot_name
 from device_profiles.engine.emit import Emitter, Output
 from device_profiles.engine.parts import REST, Part, Tags
 from device_profiles.errors import profile_error

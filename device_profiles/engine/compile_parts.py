@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import Any
+from typing import Any, Final
 
 from device_profiles.engine.compile_fields import FieldCompiler
 from device_profiles.engine.compile_ways import slot_name
@@ -12,16 +12,38 @@ from device_profiles.engine.parts import REST, Part, Tags
 from device_profiles.errors import profile_error
 
 Table = Mapping[str, Any]
+MAX_FIELDS: Final = 4096
+"""More would never be read: a frame's work ends before."""
 _TAG_SIZES = {"u8": 1, "u16": 2, "u24": 3, "u32": 4, "u16le": 2}
 
 
 def expand(parts: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    """Unroll repetitions whose field names count with ``{i}``; all other parts stay as they are."""
+    """Unroll repetitions whose field names count with ``{i}``; all other parts stay as they are.
+
+    Raises:
+        ProfileError: There would be more fields than a frame can have.
+    """
+    if sum(map(_unrolled_fields, parts)) > MAX_FIELDS:
+        raise profile_error(f"repetitions of repetitions come to more than {MAX_FIELDS} fields")
+    return _expand(parts)
+
+
+def _unrolled_fields(part: Table) -> int:
+    """How many fields a part comes to, told without unrolling it."""
+    inner = [*(part.get("parts") or []), *(part.get("cases") or [])]
+    own = len(part.get("fields") or []) + sum(map(_unrolled_fields, inner))
+    repeat = part.get("repeat")
+    if repeat is None or part.get("rows") or not _counts(part):
+        return own
+    return own * (repeat if isinstance(repeat, int) else int(part.get("max", 64)))
+
+
+def _expand(parts: list[dict[str, Any]]) -> list[dict[str, Any]]:
     expanded: list[dict[str, Any]] = []
     for part in parts:
-        inner = {**part, "parts": expand(part.get("parts") or [])}
+        inner = {**part, "parts": _expand(part.get("parts") or [])}
         if part.get("cases"):
-            inner["cases"] = [{**case, "parts": expand(case.get("parts") or [])} for case in part["cases"]]
+            inner["cases"] = [{**case, "parts": _expand(case.get("parts") or [])} for case in part["cases"]]
         if part.get("repeat") is not None and not part.get("rows") and _counts(inner):
             expanded.extend(_unroll(inner))
         else:

@@ -152,8 +152,9 @@ def iso(time_ns: int) -> str:
 
 def _bytes(profile: Profile, frame: bytes, offset: int, size: int) -> str:
     payload = profile.unwrap(frame)
-    data = frame if isinstance(payload, FrameRejected) else payload.data
-    part = data[offset : offset + size]
+    data, end = (frame, len(frame)) if isinstance(payload, FrameRejected) else (payload.data, payload.end)
+    # What MAVLink 2 left out as zeros has no bytes; behind the payload the checksum stands.
+    part = data[offset : min(offset + size, end)]
     text = (
         part.decode("ascii")
         if part.isascii()

@@ -116,3 +116,10 @@ def test_a_broken_profile_does_not_load(tmp_path: Path) -> None:
     )
     with pytest.raises(ProfileError):
         catalogue.load(path)
+
+
+def test_repetitions_of_repetitions_end() -> None:
+    part = '[[frames.parts]]\nrepeat = 256\nfields = [{ name = "_a{i}", type = "u8" }]\n'
+    nested = '[[frames.parts.parts]]\nrepeat = 256\nfields = [{ name = "_b{i}", type = "u8" }]\n\n[[tests]]'
+    found = _problems(GOOD.replace("[[tests]]", part + nested, 1))
+    assert any("more than 4096 fields" in what for _, what, _, _ in found), found

@@ -58,7 +58,7 @@ def compile_profile(
         raise profile_error(
             f"{path or profile_id}: {exc.problems[0].what}", path=path, hint=exc.problems[0].hint
         ) from exc
-    except (KeyError, TypeError, ValueError, AttributeError) as exc:
+    except (LookupError, TypeError, ValueError, AttributeError, ArithmeticError) as exc:
         raise profile_error(
             f"{path or profile_id}: cannot be compiled: {type(exc).__name__} {exc}",
             path=path,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 from pathlib import Path
 
 import pytest
@@ -123,3 +124,41 @@ def test_repetitions_of_repetitions_end() -> None:
     nested = '[[frames.parts.parts]]\nrepeat = 256\nfields = [{ name = "_b{i}", type = "u8" }]\n\n[[tests]]'
     found = _problems(GOOD.replace("[[tests]]", part + nested, 1))
     assert any("more than 4096 fields" in what for _, what, _, _ in found), found
+
+
+@pytest.mark.parametrize("name", ["dragino/lse01", "sensirion/scd30-modbus", "victron/mppt", "mavlink/power"])
+def test_a_mangled_profile_gives_findings_and_no_exception(name: str) -> None:
+    chance = random.Random(name)
+    _, data = catalogue.read(name)
+    words = [
+        "0",
+        "-1",
+        '""',
+        "[]",
+        "{}",
+        '"x"',
+        "true",
+        "nan",
+        "99999999999999999999",
+        '"u8"',
+        '["a"]',
+        '"1 / 0"',
+        "2.5",
+    ]
+    for _ in range(250):
+        lines = data.decode("utf-8").splitlines()
+        for _ in range(chance.randrange(1, 4)):
+            at = chance.randrange(len(lines))
+            if chance.random() < 0.3:
+                del lines[at]
+            elif "=" in lines[at]:
+                head, _, tail = lines[at].partition("=")
+                end = min([tail.find(mark) for mark in ",}]" if mark in tail] or [len(tail)])
+                lines[at] = f"{head}= {chance.choice(words)}{tail[end:]}"
+        for problem in check("\n".join(lines).encode(), path=f"{name}.toml", profile_id=name):
+            assert problem.what
+            assert 0 <= problem.line <= len(lines) + 1
+
+
+def test_an_empty_span_is_a_finding() -> None:
+    assert _problems(GOOD.replace("length = 4", "length = []"))

@@ -38,6 +38,12 @@ RECONNECT_FLOOR_S: Final = 0.2
 EAGER_BYTES: Final = 1024 * 1024
 """So many bytes are not kept waiting for company. [bytes]"""
 
+GIVE_WAY_S_MAX: Final = 1.0
+"""Longest pause between two batches of messages for the lake's sake. [s]"""
+
+GIVE_WAY_STEP_S: Final = 0.01
+"""Between two looks whether it has caught up. [s]"""
+
 TOPICS_KEPT_MAX: Final = 100_000
 """Topics whose parsing is remembered. Past it the memory starts anew."""
 
@@ -119,6 +125,7 @@ class Intake:
         is_refused: Whether an agent is not active; the machine asks the same registry.
         group_commit_s: Longest wait of a block for others to share its fsync. [s]
         reconnect_s_max: Longest wait between two attempts to connect. [s]
+        is_behind: Whether those who work on committed blocks in this process need a rest from new ones.
     """
 
     def __init__(
@@ -131,6 +138,7 @@ class Intake:
         is_refused: Callable[[str], bool],
         group_commit_s: float,
         reconnect_s_max: float,
+        is_behind: Callable[[], bool] = lambda: False,
     ) -> None:
         self.counters = IntakeCounters()
         self._source = source
@@ -140,6 +148,7 @@ class Intake:
         self._is_refused = is_refused
         self._group_commit_s = group_commit_s
         self._reconnect_s_max = reconnect_s_max
+        self._is_behind = is_behind
         self._topics: dict[str, tuple[str, TopicKind] | None] = {}
         self._arrived: deque[tuple[int, Message]] = deque()
         """Every message not acknowledged yet, in order of arrival: PUBACKs must go out in it (MQTT-4.6.0-2)."""
@@ -187,6 +196,7 @@ class Intake:
                 self._carry_out(self._machine.handle(io.Connected(self._source.generation)))
                 while True:
                     self.take(await self._source.receive())
+                    await self._give_way()
             except (LinkDown, SourceRefused) as exc:
                 if isinstance(exc, SourceRefused) and not self._source.generation:
                     raise
@@ -195,6 +205,15 @@ class Intake:
                     LOG.warning("broker lost: %s", exc)
                 trouble, self.counters.connected = str(exc), False
             await asyncio.sleep(backoff.next_s())
+
+    async def _give_way(self) -> None:
+        """Take nothing new while the lake catches up, so that the broker holds the agents back; but never for long.
+
+        A lake that is broken or full must not stop receipts: the journal goes on, a batch of messages at a time.
+        """
+        until_s = time.monotonic() + GIVE_WAY_S_MAX
+        while self._is_behind() and not self._closing and time.monotonic() < until_s:  # noqa: ASYNC110 - another thread
+            await asyncio.sleep(GIVE_WAY_STEP_S)
 
     def take(self, batch: Sequence[Message]) -> None:
         """Verify messages and hand them to the machine, in order."""

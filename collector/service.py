@@ -149,6 +149,7 @@ async def _open(
         is_refused=lambda agent: registry.refusal(agent) is not None,
         group_commit_s=config.intake.group_commit_ms / 1000,
         reconnect_s_max=config.broker.reconnect_s_max,
+        is_behind=projector.is_behind,
     )
     overview.watch(intake=intake, desk=desk, source=source)
     return Parts(

@@ -10,9 +10,12 @@ import threading
 from collections import deque
 from collections.abc import Sequence
 from itertools import takewhile
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 from collector.lake.ports import JournalEntry
+
+PIECE_BLOCKS: Final = 16
+"""Blocks taken out together at least."""
 
 
 class _Piece(NamedTuple):
@@ -32,6 +35,11 @@ class Feed:
         self._last: int | None = None
         self._lock = threading.Lock()
 
+    @property
+    def waiting_bytes(self) -> int:
+        """Block bytes taken in and not taken out yet."""
+        return self._bytes
+
     def offer(self, entries: Sequence[JournalEntry]) -> None:
         """Take entries that follow those of the last call in the journal without a gap. Never waits."""
         if not entries:
@@ -44,7 +52,11 @@ class Feed:
             if self._bytes + size > self._bytes_max:
                 self.dropped += len(entries)
                 return
-            self._pieces.append(_Piece(follows, entries, size))
+            # A commit may hold millions of readings; whoever takes them decodes a piece at a time.
+            for first in range(0, len(entries), PIECE_BLOCKS):
+                part = entries[first : first + PIECE_BLOCKS]
+                self._pieces.append(_Piece(follows, part, sum(len(entry.data) for entry in part)))
+                follows = part[-1].position
             self._bytes += size
 
     def take(self, after: int, *, readings_max: int) -> list[JournalEntry]:

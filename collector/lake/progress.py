@@ -15,6 +15,7 @@ class ProjectorOptions:
         large_rows: Rows that make a file large enough to be left alone for ever.
         large_after_s: How long so many wait, so that a steady stream does not commit all the time. [s]
         round_readings: Readings decoded in one go; bounds memory (about 60 bytes each).
+        behind_bytes: So many bytes of blocks waiting in memory ask the intake to give way.
         poll_s: How often the journal is looked at when nobody wakes it. [s]
         mark_every_s: How often the durable mark moves, and with it what the journal may trim. [s]
     """
@@ -23,7 +24,8 @@ class ProjectorOptions:
     rows_max: int = 16_000_000
     large_rows: int = 2_000_000
     large_after_s: float = 5.0
-    round_readings: int = 250_000
+    round_readings: int = 125_000
+    behind_bytes: int = 4 << 20
     poll_s: float = 1.0
     mark_every_s: float = 5.0
 

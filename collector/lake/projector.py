@@ -98,6 +98,14 @@ class Projector:
         self._feed.offer(entries)
         self.wake()
 
+    def is_behind(self) -> bool:
+        """Whether so much waits that whoever fills the journal should let this thread work.
+
+        The journal does not need it, and this process's memory does not either: both are bounded. But a thread that
+        journals five times as fast as this one projects takes the interpreter away from it.
+        """
+        return self._feed.waiting_bytes > self._options.behind_bytes
+
     def wake(self) -> None:
         """Say that the journal has something new."""
         with self._change:

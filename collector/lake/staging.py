@@ -6,7 +6,10 @@ leaves in ``incoming/`` belongs to no commit and is deleted at the next start.
 
 from __future__ import annotations
 
+import contextlib
 import uuid
+from collections import deque
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
@@ -25,6 +28,8 @@ ROW_GROUP_ROWS: Final = 131_072
 """Rows of a row group: one agent's blocks lie together, so a query for one device skips most groups."""
 INLINE_ROWS_MAX: Final = 200
 """Up to here a table's share of a commit goes into the catalogue itself: dearer by the row, cheaper than a file."""
+WRITING_MAX: Final = 1
+"""Row groups being encoded while the next is decoded: more would only hold memory."""
 OPEN_DAYS_MAX: Final = 8
 """Open files at a time; a backlog that spans more days closes the one it has not needed for longest."""
 
@@ -37,6 +42,10 @@ class StagedFile:
     path: Path
     rows: int
     size_bytes: int
+
+
+def _one_thread() -> ThreadPoolExecutor:
+    return ThreadPoolExecutor(max_workers=1, thread_name_prefix="parquet")
 
 
 @dataclass(slots=True)
@@ -67,6 +76,8 @@ class TableStaging:
     _waiting_rows: dict[int, int] = field(default_factory=dict)
     _open: dict[int, _Open] = field(default_factory=dict)
     _whole: list[StagedFile] = field(default_factory=list)
+    _writer: ThreadPoolExecutor = field(default_factory=_one_thread)
+    _writing: deque[Future[None]] = field(default_factory=deque)
 
     def add(self, rows: pa.RecordBatch) -> None:
         """Take rows in. They are visible to nobody before the commit, and lost in a crash until then."""
@@ -91,6 +102,7 @@ class TableStaging:
         if not few:
             for day in list(self._waiting):
                 self._write_out(day)
+            self._written()
             for day in list(self._open):
                 self._close(day)
         files, self._whole = self._whole, []
@@ -103,6 +115,9 @@ class TableStaging:
 
     def forget(self) -> None:
         """Drop everything taken since the last commit; half-written files go."""
+        while self._writing:
+            with contextlib.suppress(OSError, pa.ArrowException):
+                self._written()
         for held in self._open.values():
             held.writer.close()
             held.path.unlink(missing_ok=True)
@@ -119,10 +134,22 @@ class TableStaging:
         del self._waiting_rows[day]
         held = self._open.pop(day, None) or self._start(day)
         self._open[day] = held  # newest last, so that the first is the one longest unused
-        held.writer.write_table(pa.Table.from_batches(parts), row_group_size=ROW_GROUP_ROWS)
         held.rows += sum(part.num_rows for part in parts)
+        # Encoding a row group leaves the interpreter to others: it goes on beside the decoding of the next.
+        self._writing.append(self._writer.submit(_write, held.writer, parts))
+        self._written(WRITING_MAX)
         while len(self._open) > OPEN_DAYS_MAX:
+            self._written()
             self._close(next(iter(self._open)))
+
+    def _written(self, left: int = 0) -> None:
+        """Wait until at most ``left`` row groups are under way.
+
+        Raises:
+            OSError: One could not be written.
+        """
+        while len(self._writing) > left:
+            self._writing.popleft().result()
 
     def _start(self, day: int) -> _Open:
         path = self.incoming / f"{self.table.name}-{day}-{uuid.uuid4().hex}.parquet"
@@ -140,6 +167,10 @@ class TableStaging:
         target = folder / f"{uuid.uuid4().hex}.parquet"
         self.disk.rename(held.path, target)
         self._whole.append(StagedFile(self.table, target, held.rows, target.stat().st_size))
+
+
+def _write(writer: pq.ParquetWriter, parts: list[pa.RecordBatch]) -> None:
+    writer.write_table(pa.Table.from_batches(parts), row_group_size=ROW_GROUP_ROWS)
 
 
 def _by_day(rows: pa.RecordBatch) -> list[tuple[int, pa.RecordBatch]]:

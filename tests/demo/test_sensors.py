@@ -182,7 +182,7 @@ def test_replay_command_moves_a_recording_to_now(tmp_path: Path) -> None:
     recording = tmp_path / "receiver.log"
     recording.write_bytes(b"$GPGLL,4404.14066,N,12118.85481,W,171925.00,A,A*7F\r\n")
     link = tmp_path / "gnss.tty"
-    words = ["replay", str(recording), "--port-link", str(link), "--wait-for-reader"]
+    words = ["replay", str(recording), "--port-link", str(link), "--wait-for-reader", "--loop", "--rebase", "now"]
     with subprocess.Popen([*COMMAND, *words], stdout=subprocess.DEVNULL) as process:
         try:
             wait_until(link.is_symlink, what="the port")

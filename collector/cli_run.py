@@ -21,7 +21,6 @@ from harkara_io.sd_notify import Notifier
 LOG: Final = logging.getLogger("collector")
 
 _FAULT: Final = 1
-_IN_THE_WAY: Final = 2
 
 
 def run(args: argparse.Namespace) -> int:
@@ -52,7 +51,7 @@ async def _until_signalled(config: CollectorConfig, address: BrokerAddress) -> i
             LOG.exception("collector failed")
             return _FAULT
         LOG.error("collector cannot run: %s", known)  # noqa: TRY400 - the line says it all
-        return int(getattr(known, "exit_status", _IN_THE_WAY))
+        return known.exit_status
     LOG.info("collector stopped")
     return 0
 

@@ -8,7 +8,13 @@ from pathlib import Path
 
 
 class LogError(Exception):
-    """Root of everything a durable log raises. Nothing of the failed call is in the log."""
+    """Root of everything a durable log raises. Nothing of the failed call is in the log.
+
+    Attributes:
+        exit_status: What a process that cannot go on ends with: 1 where starting it again may help.
+    """
+
+    exit_status: int = 1
 
 
 class LogFull(LogError):
@@ -36,9 +42,13 @@ class LogCorrupt(LogError):
 class LogLocked(LogError):
     """Another process has the log: stop."""
 
+    exit_status = 2
+
 
 class LogForeign(LogError):
     """Not a log of this kind, or written by a later version: stop, and leave it alone."""
+
+    exit_status = 2
 
 
 @dataclass(frozen=True, slots=True)

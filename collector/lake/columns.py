@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Final
 
 import numpy as np
 import numpy.typing as npt
@@ -14,6 +15,9 @@ from collector.lake.ports import JournalEntry, StoreKey
 from collector.lake.schema import ANCHOR, BLOCK, EVENT, EXACT, LOSS, MANTISSA_EXACT_MAX, READING, Table
 from device_profiles.wire.bulk import Batch, BlockInfo
 
+UNDECODABLE: Final = "undecodable"
+"""Why the readings of a block are not in the lake although the journal had it; its bytes lie in quarantine."""
+
 
 @dataclass(frozen=True, slots=True)
 class Rows:
@@ -23,11 +27,13 @@ class Rows:
         tables: Rows per table.
         series: Lake series id of each reading, in the order of the decoded batch.
         blocks: Blocks among the entries that could be decoded, with their entry.
+        undecodable: The others. Their readings stand in the loss table, so that the account stays whole.
     """
 
     tables: tuple[tuple[Table, pa.RecordBatch], ...]
     series: npt.NDArray[np.int32]
     blocks: tuple[tuple[JournalEntry, BlockInfo], ...]
+    undecodable: tuple[JournalEntry, ...]
 
 
 def rows_of(
@@ -77,7 +83,16 @@ def rows_of(
     with_records = [(number, info) for number, _, info in kept if info.texts or info.losses or info.anchors]
     if with_records:
         tables += [(EVENT, _events(with_records)), (LOSS, _losses(with_records)), (ANCHOR, _anchors(with_records))]
-    return Rows(tuple(tables), series, tuple((entry, info) for _, entry, info in kept))
+    undecodable = [
+        (first_block + index, entry)
+        for index, (entry, info) in enumerate(zip(entries, batch.blocks, strict=True))
+        if info is None
+    ]
+    if undecodable:
+        tables.append((LOSS, _set_aside(undecodable)))
+    return Rows(
+        tuple(tables), series, tuple((entry, info) for _, entry, info in kept), tuple(entry for _, entry in undecodable)
+    )
 
 
 def _exact(series: npt.NDArray[np.int32], batch: Batch, block_ids: npt.NDArray[np.int64]) -> pa.RecordBatch:
@@ -152,6 +167,13 @@ def _losses(infos: Sequence[tuple[int, BlockInfo]]) -> pa.RecordBatch:
         )
         for number, i in infos
         for loss in i.losses
+    ]
+    return _batch(LOSS, rows)
+
+
+def _set_aside(entries: Sequence[tuple[int, JournalEntry]]) -> pa.RecordBatch:
+    rows = [
+        (e.agent, UNDECODABLE, e.segment, f"{e.seq}", e.readings, None, None, None, number) for number, e in entries
     ]
     return _batch(LOSS, rows)
 

@@ -75,7 +75,9 @@ class Collector:
         self.source = make_source(address, held_bytes_max=1 << 20)
         self.heard = Heard()
 
-    def intake(self, committer: JournalDesk | DiesAfterCommit | None = None) -> Intake:
+    def intake(
+        self, committer: JournalDesk | DiesAfterCommit | None = None, *, is_behind: Callable[[], bool] = lambda: False
+    ) -> Intake:
         return Intake(
             source=self.source,
             machine=CollectorMachine(self.journal.ledger, self.registry, policy=CollectorPolicy()),
@@ -84,6 +86,7 @@ class Collector:
             is_refused=lambda agent: self.registry.refusal(agent) is not None,
             group_commit_s=0.01,
             reconnect_s_max=0.5,
+            is_behind=is_behind,
         )
 
     async def die(self) -> None:
@@ -139,6 +142,31 @@ def test_power_cut_between_commit_and_acknowledgement(mosquitto: Callable[..., M
         assert committed
         assert not agent.receipts, "a receipt went out before its commit was told"
         asyncio.run(lives())
+
+
+def test_a_lake_that_stays_behind_slows_receipts_and_stops_none(
+    mosquitto: Callable[..., Mosquitto], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    broker = mosquitto()
+    blocks = Blocks()
+    monkeypatch.setattr("collector.intake.GIVE_WAY_S_MAX", 0.05)
+    asked: list[bool] = []
+
+    async def run(agent: AgentClient) -> None:
+        collector = Collector(tmp_path / "c", broker.port)
+        intake = collector.intake(is_behind=lambda: asked.append(True) is None)
+        running = asyncio.ensure_future(intake.run(collector.stopping))
+        await _until(lambda: collector.source.generation)
+        for _ in range(5):
+            await asyncio.to_thread(agent.send, *blocks.next(20))
+        await _until(lambda: agent.stored().count == len(blocks.made))
+        assert len(asked) > 5, "the intake never gave way"
+        collector.stopping.set()
+        await running
+        await collector.die()
+
+    with agent_client(broker.port) as agent:
+        asyncio.run(run(agent))
 
 
 def test_a_full_journal_stops_reading_and_goes_on_when_the_lake_has_come_along(

@@ -12,7 +12,7 @@ from collector.journal.packing import JournalEntry
 from collector.lake.accounting import Accounts
 from collector.lake.chart import POINTS_MAX, SPAN_NS_MAX, ChartMemory
 from collector.lake.dictionary import SeriesDictionary, SeriesKey
-from collector.lake.feed import Feed, up_to
+from collector.lake.feed import PIECE_BLOCKS, Feed, up_to
 from collector.lake.latest import AHEAD_NS_MAX, ChannelKey, LatestValues, Readings
 
 NOW_NS = 1_795_471_200 * 10**9
@@ -133,7 +133,7 @@ def entry(position: int, size: int = 10) -> JournalEntry:
     return JournalEntry(position, "a", 1, 1, position, 5, 0, b"", bytes(size))
 
 
-@given(st.lists(st.tuples(st.integers(1, 6), st.booleans()), max_size=40), st.integers(20, 200))
+@given(st.lists(st.tuples(st.integers(1, 50), st.booleans()), max_size=40), st.integers(20, 2_000))
 def test_the_feed_gives_everything_in_order_or_leaves_a_gap_to_the_journal(
     steps: list[tuple[int, bool]], bytes_max: int
 ) -> None:
@@ -150,6 +150,19 @@ def test_the_feed_gives_everything_in_order_or_leaves_a_gap_to_the_journal(
             assert got
             seen += [one.position for one in got]
     assert seen == list(range(1, len(seen) + 1))
+    while len(seen) < len(journal):
+        got = feed.take(len(seen), readings_max=17) or up_to(journal[len(seen) :], 17)
+        seen += [one.position for one in got]
+    assert feed.take(len(seen), readings_max=17) == []
+    assert feed.waiting_bytes == 0
+
+
+def test_a_large_commit_is_taken_out_in_pieces() -> None:
+    feed = Feed()
+    feed.offer([entry(number) for number in range(1, 201)])
+    first = feed.take(0, readings_max=5)
+    assert [one.position for one in first] == list(range(1, PIECE_BLOCKS + 1))
+    assert feed.waiting_bytes == (200 - PIECE_BLOCKS) * 10
 
 
 def test_readers_and_the_writer_do_not_disturb_each_other() -> None:

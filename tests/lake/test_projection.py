@@ -16,6 +16,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from collector.lake.accounting import Accounts
 from collector.lake.errors import LakeLocked
 from collector.lake.lake import Lake
 from collector.lake.maintenance import Maintenance
@@ -104,6 +105,15 @@ def test_a_poisoned_block_stops_nobody(tmp_path: Path) -> None:
         assert bench.rows() == readings_of(good)
         assert bench.projector.stats().poisoned == 2
         assert bench.lake.note.skipped == 2
+        account = bench.accounts.totals()
+        assert account.recorded_loss == spoilt[3].readings + spoilt[5].readings > 0
+        assert (account.pending, account.unexplained) == (0, 0)
+        reopened = Accounts()
+        with closing(bench.lake.cursor()) as cursor:
+            reopened.load(cursor)
+            losses = cursor.execute("SELECT reason, intervals FROM lake.loss ORDER BY intervals").fetchall()
+        assert reopened.totals() == account
+        assert losses == [("undecodable", "4"), ("undecodable", "6")]
 
 
 def test_blocks_offered_in_memory_and_read_back_make_no_difference(tmp_path: Path) -> None:

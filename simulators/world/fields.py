@@ -13,7 +13,9 @@ from typing import Final
 
 import numpy as np
 
+from simulators.world.fronts import Fronts
 from simulators.world.noise import Array, Noise
+from simulators.world.water import Water
 
 EPOCH_NS: Final = 1_577_836_800_000_000_000
 """2020-01-01T00:00:00Z: times are counted from here, so that a double holds them finely. UTC Unix time. [ns]"""
@@ -64,6 +66,7 @@ class World:
         season_k: Amplitude of the year. [K]
         day_k: Amplitude of a cloudless day. [K]
         dust_ug_m3: Usual PM2.5. [µg/m³]
+        wetness: Of the season: 1 is a usual one, 0 has no rain, 4 is a monsoon.
     """
 
     seed: int
@@ -73,7 +76,14 @@ class World:
     season_k: float = 4.0
     day_k: float = 6.0
     dust_ug_m3: float = 35.0
+    wetness: float = 1.0
     _noises: dict[str, Noise] = field(default_factory=dict, init=False, repr=False, compare=False)
+    _fronts: Fronts = field(init=False, repr=False, compare=False)
+    _water: Water = field(init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "_fronts", Fronts(self.seed))
+        object.__setattr__(self, "_water", Water(self._rain_rate))
 
     def sample(self, quantity: str, points: Points) -> Array:
         """The true value of a quantity at each point, in the unit the quantity catalogue gives it.
@@ -100,8 +110,13 @@ class World:
 
     def _cloud(self, points: Points) -> Array:
         raw = self._noise("cloud", points, length_m=40_000, time_s=6 * 3600)
+        for since_s, strength in self._passages(points):
+            raw = raw + 2.0 * strength * np.exp(-((since_s / (4 * 3600)) ** 2))
         cloud: Array = 1.0 / (1.0 + np.exp(-2.0 * raw))
         return cloud
+
+    def _passages(self, points: Points) -> list[tuple[Array, float]]:
+        return self._fronts.passages(points.east_m, points.north_m, points.time_s)
 
     def _sun_height(self, points: Points) -> Array:
         """Sine of the sun's elevation; less than nought at night."""
@@ -134,6 +149,10 @@ class World:
             + 1.8 * wide
             + 0.4 * near
         )
+        for since_s, strength in self._passages(points):
+            # Behind a front the air is colder at once, and warms over two days.
+            behind = np.maximum(since_s, 0.0)
+            value = value - 3.0 * strength * (1.0 - np.exp(-behind / 1800.0)) * np.exp(-behind / (2 * _DAY_S))
         return value
 
     def _relative_humidity(self, points: Points) -> Array:
@@ -150,6 +169,8 @@ class World:
     def _air_pressure(self, points: Points) -> Array:
         wide = self._noise("pressure", points, length_m=800_000, time_s=4 * _DAY_S)
         tide = np.cos((self._solar_hour(points) - 10.0) / 6.0 * math.pi)
+        for since_s, strength in self._passages(points):
+            wide = wide - 0.8 * strength * np.exp(-((since_s / (12 * 3600)) ** 2))
         # ISO 2533 standard atmosphere for the elevation.
         pressure: Array = (1010.0 + 4.0 * wide + 1.2 * tide) * (1.0 - 2.25577e-5 * points.elevation_m) ** 5.25588
         return pressure
@@ -173,9 +194,25 @@ class World:
         return direction
 
     def _precipitation_rate(self, points: Points) -> Array:
+        if self.wetness <= 0:
+            return np.zeros(len(points.time_ns))
         cell = self._noise("rain", points, length_m=12_000, time_s=2400)
-        rate: Array = 14.0 * np.maximum(cell + 2.6 * self._cloud(points) - 3.0, 0.0) ** 1.5
+        dry = 3.0 - 0.6 * math.log(self.wetness)
+        rate: Array = 14.0 * np.maximum(cell + 2.6 * self._cloud(points) - dry, 0.0) ** 1.5
         return rate
+
+    def _rain_rate(self, east_m: Array, north_m: Array, time_s: Array) -> Array:
+        time_ns = EPOCH_NS + np.round(time_s * 1e3).astype(np.int64) * 1_000_000
+        return self._precipitation_rate(Points(east_m, north_m, np.zeros(len(time_s)), time_ns))
+
+    def _precipitation(self, points: Points) -> Array:
+        return self._water.fallen(points.east_m, points.north_m, points.time_s)
+
+    def _soil_moisture(self, points: Points) -> Array:
+        return self._water.soil(points.east_m, points.north_m, points.time_s)
+
+    def _water_level(self, points: Points) -> Array:
+        return self._water.river(points.east_m, points.north_m, points.time_s)
 
     def _pm2_5(self, points: Points) -> Array:
         wide = self._noise("dust", points, length_m=25_000, time_s=10 * 3600)
@@ -195,6 +232,9 @@ _FIELDS: Final[dict[str, Callable[[World, Points], Array]]] = {
     "precipitation_rate": World._precipitation_rate,  # noqa: SLF001
     "solar_radiation": World._solar_radiation,  # noqa: SLF001
     "pm2_5": World._pm2_5,  # noqa: SLF001
+    "precipitation": World._precipitation,  # noqa: SLF001
+    "soil_moisture": World._soil_moisture,  # noqa: SLF001
+    "water_level": World._water_level,  # noqa: SLF001
 }
 
 QUANTITIES: Final = tuple(_FIELDS)

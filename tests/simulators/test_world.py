@@ -71,3 +71,29 @@ def test_streams_are_independent_by_name() -> None:
     assert np.array_equal(first, stream(7, "device", "a").standard_normal(8))
     assert not np.array_equal(first, stream(7, "device", "b").standard_normal(8))
     assert not np.array_equal(stream(7, "ab", "c").random(4), stream(7, "a", "bc").random(4))
+
+
+def test_water_follows_the_rain_and_any_order_of_asking_gives_the_same() -> None:
+    wet = World(seed=7, wetness=4.0)
+    points = standing(0.0, 0.0, 560.0, MONTH)
+    rain = wet.sample("precipitation_rate", points)
+    level, soil, fallen = (wet.sample(name, points) for name in ("water_level", "soil_moisture", "precipitation"))
+    assert rain.max() > 1.0
+    assert (fallen.reshape(30, 24)[:, 0] == 0.0).all()  # the count begins with the day
+    assert (np.diff(fallen.reshape(30, 24), axis=1) >= 0.0).all()
+    assert level.max() - level.min() > 0.3
+    dry = World(seed=7, wetness=0.0).sample("water_level", points)
+    assert dry == pytest.approx(0.6)
+    fresh = World(seed=7, wetness=4.0)
+    for place in (700, 3, 333):
+        single = standing(0.0, 0.0, 560.0, MONTH[place : place + 1])
+        assert fresh.sample("water_level", single)[0] == level[place]
+        assert fresh.sample("soil_moisture", single)[0] == soil[place]
+
+
+def test_front_turns_the_weather_of_one_place_after_another() -> None:
+    times = EPOCH_NS + np.arange(0, 20 * 24 * 6, dtype=np.int64) * 600_000_000_000
+    world = World(seed=3)
+    here, there = (world._passages(standing(east, 0.0, 0.0, times)) for east in (0.0, 200_000.0))
+    assert all((late < early).all() for (early, _), (late, _) in zip(here, there, strict=True))
+    assert len({strength for _, strength in here}) == len(here)

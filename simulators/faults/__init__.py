@@ -1,0 +1,1 @@
+"""Faults of sensors, bytes and clocks as pure stages, each labelled where it strikes."""

@@ -1,0 +1,1 @@
+"""Scenario files: a valley of stations, links and faults from one seed, played and judged."""

@@ -152,9 +152,13 @@ def test_a_lake_that_stays_behind_slows_receipts_and_stops_none(
     monkeypatch.setattr("collector.intake.GIVE_WAY_S_MAX", 0.05)
     asked: list[bool] = []
 
+    def behind() -> bool:
+        asked.append(True)
+        return True
+
     async def run(agent: AgentClient) -> None:
         collector = Collector(tmp_path / "c", broker.port)
-        intake = collector.intake(is_behind=lambda: asked.append(True) is None)
+        intake = collector.intake(is_behind=behind)
         running = asyncio.ensure_future(intake.run(collector.stopping))
         await _until(lambda: collector.source.generation)
         for _ in range(5):

@@ -3,18 +3,29 @@
 from __future__ import annotations
 
 import argparse
+from collections.abc import Callable
 from pathlib import Path
 from typing import Final
 
-from simulators import cli_chaos, cli_replay
+from simulators import cli_chaos, cli_replay, cli_run
 
 _EXAMPLES: Final = """\
 examples:
+  harkara simulate run examples/scenarios/farm.toml
   harkara simulate station --port-link ./weather.tty --interval 0.5
   harkara simulate replay receiver.log --to pty:./gnss.tty --loop --rebase now
   harkara simulate record /dev/ttyUSB0 -o probe.jsonl --between ./probe.tty
   harkara simulate chaos --cycles 50 --seed 7
 Then point an agent at the port: harkara agent init --port ./weather.tty"""
+
+
+_OTHERS: Final[dict[str, Callable[[argparse.Namespace], int]]] = {
+    "run": cli_run.run,
+    "judge": cli_run.run_judge,
+    "chaos": cli_chaos.run,
+    "replay": cli_replay.run,
+    "record": cli_replay.run_record,
+}
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -41,6 +52,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
     record = actions.add_parser("record", help="write down what a port says, and what is asked of it")
     cli_replay.add_record_arguments(record)
+
+    play = actions.add_parser("run", help="a scenario file: stations, links and faults from one seed, and a judge")
+    cli_run.add_arguments(play)
+
+    judge = actions.add_parser("judge", help="a lake against the truth file of a run")
+    cli_run.add_judge_arguments(judge)
 
     chaos = actions.add_parser("chaos", help="real processes under load, one thing broken after another, and a judge")
     cli_chaos.add_arguments(chaos)
@@ -70,12 +87,8 @@ def run(args: argparse.Namespace) -> int:
     Returns:
         0, also when stopped by SIGTERM or Ctrl-C; of chaos, whether every promise was kept.
     """
-    if args.action == "chaos":
-        return cli_chaos.run(args)
-    if args.action == "replay":
-        return cli_replay.run(args)
-    if args.action == "record":
-        return cli_replay.run_record(args)
+    if args.action in _OTHERS:
+        return _OTHERS[args.action](args)
     truth = args.truth or args.port_link.with_name(args.port_link.name + ".truth.jsonl")
     print(f"port {args.port_link}, own log {truth}; Ctrl-C ends it", flush=True)
     from simulators.station import StationPlan, run_station  # noqa: PLC0415 - each action loads only what it runs

@@ -24,6 +24,10 @@ DECIMALS: Final = {
 """Digits after the point that such sensors give; two for all others."""
 
 
+RECORD: Final = "record"
+"""Channel with the number of a logger's line, as loggers keep it."""
+
+
 def decimals(channel: str) -> int:
     """Digits after the point of a channel."""
     return DECIMALS.get(channel, 2)
@@ -37,7 +41,13 @@ class LineLogger:
         if not measurement.sensed:
             return ()
         values = ",".join(f'"{channel}":{value:.{decimals(channel)}f}' for channel, value in measurement.sensed.items())
-        return (Frame(f'{{"time":"{_iso(measurement.clock_ns)}",{values}}}\r\n'.encode("ascii")),)
+        return (
+            Frame(
+                f'{{"time":"{_iso(measurement.clock_ns)}","{RECORD}":{measurement.number},{values}}}\r\n'.encode(
+                    "ascii"
+                )
+            ),
+        )
 
 
 class Receiver:

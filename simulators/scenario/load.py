@@ -39,7 +39,7 @@ class Placed:
     @property
     def id(self) -> str:
         """Device id at an agent: unique there, since station names are."""
-        return self.name.replace("/", ".")
+        return self.name.replace("/", "_")
 
 
 def load(path: Path) -> Scenario:

@@ -66,7 +66,7 @@ def _seconds(given: object) -> object:
 
 Seconds = Annotated[float, BeforeValidator(_seconds), Field(ge=0, allow_inf_nan=False)]
 """A length of time: a number of seconds, or text with a unit."""
-Name = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9_-]{0,39}$", examples=['"ridge-1"'])]
+Name = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9-]{0,39}$", examples=['"ridge-1"'])]
 Finite = Annotated[float, Field(allow_inf_nan=False)]
 
 

@@ -1,0 +1,272 @@
+"""The judge of a scenario: what the devices' lines carried against what a query gives back."""
+
+from __future__ import annotations
+
+import json
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from itertools import pairwise
+from typing import Final, NamedTuple
+
+from simulators import oracle
+from simulators.oracle import Stored, Window
+from simulators.scenario.lines import RECORD
+from simulators.truth import Emission
+
+_EXAMPLES_MAX: Final = 10
+LATE_NS: Final = 30_000_000_000
+"""A reading whose receipt takes longer than this, by the real clock, is late. [ns]"""
+
+
+class Spoken(NamedTuple):
+    """What one device's line carried at once.
+
+    Attributes:
+        at_ns: By this machine's clock, UTC. [ns]
+        data: Bytes.
+        heard: Whether somebody took all of it.
+    """
+
+    at_ns: int
+    data: bytes
+    heard: bool
+
+
+@dataclass(slots=True)
+class Tally:
+    """What the judge found, in readings.
+
+    Attributes:
+        said: On the lines, whole and readable.
+        stored: Rows the query gave.
+        once: Said and stored, as often as said, with the very number.
+        unheard: Said, not stored, while nobody could hear.
+        lost: Said, not stored, without that excuse.
+        duplicated: Stored oftener than said.
+        altered: Stored with another number.
+        unexpected: Stored, and nobody said it.
+        reordered: Records whose number goes back in order of time, where the line's did not.
+        examples: Some of it in words.
+    """
+
+    said: int = 0
+    stored: int = 0
+    once: int = 0
+    unheard: int = 0
+    lost: int = 0
+    duplicated: int = 0
+    altered: int = 0
+    unexpected: int = 0
+    reordered: int = 0
+    examples: list[str] = field(default_factory=list)
+
+    def note(self, text: str) -> None:
+        """Keep an example."""
+        if len(self.examples) < _EXAMPLES_MAX:
+            self.examples.append(text)
+
+    def add(self, other: Tally) -> None:
+        """Sum up."""
+        for name in ("said", "stored", "once", "unheard", "lost", "duplicated", "altered", "unexpected", "reordered"):
+            setattr(self, name, getattr(self, name) + getattr(other, name))
+        for text in other.examples:
+            self.note(text)
+
+
+Key = tuple[str, int]
+"""Channel and time [ns]."""
+
+
+class _Reading(NamedTuple):
+    value: float
+    at_ns: int
+    must: bool
+
+
+def judge_lines(
+    device: str,
+    spoken: Sequence[Spoken],
+    intact: Iterable[bytes],
+    excused: Sequence[tuple[int, int]],
+    rows: Iterable[tuple[str, int, float]],
+) -> Tally:
+    """Compare one logger's line with its rows.
+
+    Args:
+        device: For messages.
+        spoken: Everything that was to go over its line, in order.
+        intact: Every line it meant to say; another one on the wire may be taken or refused.
+        excused: When a reading may be missing. [ns]
+        rows: Channel, time [ns] and value of every stored row.
+    """
+    tally = Tally()
+    said: defaultdict[Key, list[_Reading]] = defaultdict(list)
+    for line, at_ns, sure in _lines(spoken, frozenset(text.rstrip(b"\r\n") for text in intact)):
+        for key, value in _readings(line):
+            must = sure and not any(begin <= at_ns <= end for begin, end in excused)
+            said[key].append(_Reading(value, at_ns, must))
+    stored: defaultdict[Key, list[float]] = defaultdict(list)
+    for channel, observed_ns, value in rows:
+        stored[channel, observed_ns].append(value)
+        tally.stored += 1
+    for key in said.keys() | stored.keys():
+        _compare(f"{device} {key[0]} at {key[1]}", said.get(key, []), stored.get(key, []), tally)
+    tally.reordered = max(0, _steps_back(stored) - _steps_back(_values(said)))
+    return tally
+
+
+def _values(said: Mapping[Key, list[_Reading]]) -> dict[Key, list[float]]:
+    return {key: [reading.value for reading in readings] for key, readings in said.items()}
+
+
+def _steps_back(found: Mapping[Key, list[float]]) -> int:
+    """How often the record number goes back in order of time."""
+    times = sorted(at_ns for channel, at_ns in found if channel == RECORD)
+    numbers = [found[RECORD, at_ns][0] for at_ns in times]
+    return sum(later < earlier for earlier, later in pairwise(numbers))
+
+
+def _compare(name: str, said: list[_Reading], stored: list[float], tally: Tally) -> None:
+    tally.said += len(said)
+    known = {reading.value for reading in said}
+    rest = list(stored)
+    missing = []
+    for reading in sorted(said, key=lambda reading: not reading.must):
+        if reading.value in rest:
+            rest.remove(reading.value)
+            tally.once += 1
+        else:
+            missing.append(reading)
+    for value in rest:
+        if value in known:
+            tally.duplicated += 1
+            tally.note(f"stored again: {name}")
+        elif missing:
+            missing.pop(0)
+            tally.altered += 1
+            tally.note(f"altered: {name}: stored {value!r}, said {sorted(known)!r}")
+        else:
+            tally.unexpected += 1
+            tally.note(f"nobody said {value!r}: {name}")
+    for reading in missing:
+        if reading.must:
+            tally.lost += 1
+            tally.note(f"lost: {name}")
+        else:
+            tally.unheard += 1
+
+
+def _lines(spoken: Sequence[Spoken], intact: frozenset[bytes]) -> Iterable[tuple[bytes, int, bool]]:
+    """Every line of the wire, when it ended, and whether a reader must have it."""
+    rest = b""
+    for each in spoken:
+        if not each.heard:
+            # The device said it to nobody; what it was in the middle of is broken.
+            for line in each.data.split(b"\n"):
+                yield line.rstrip(b"\r"), each.at_ns, False
+            continue
+        *lines, rest = (rest + each.data).split(b"\n")
+        for line in lines:
+            bare = line.rstrip(b"\r")
+            yield bare, each.at_ns, bare in intact
+
+
+def _readings(line: bytes) -> list[tuple[Key, float]]:
+    try:
+        fields = json.loads(line)
+        moment = datetime.fromisoformat(fields.pop("time"))
+        observed_ns = round(moment.timestamp()) * 1_000_000_000 if not moment.microsecond else _instant(moment)
+        return [
+            ((channel, observed_ns), float(value))
+            for channel, value in fields.items()
+            if isinstance(value, int | float) and not isinstance(value, bool)
+        ]
+    except (ValueError, AttributeError, KeyError, TypeError, OverflowError):
+        return []
+
+
+def _instant(moment: datetime) -> int:
+    return int(moment.replace(microsecond=0).timestamp()) * 1_000_000_000 + moment.microsecond * 1000
+
+
+def judge_sentences(
+    device: str,
+    spoken: Sequence[Spoken],
+    intact: Iterable[bytes],
+    excused: Sequence[tuple[int, int]],
+    rows: Iterable[tuple[str, int, float]],
+) -> Tally:
+    """Compare one receiver's sentences with its rows; arguments as of ``judge_lines``."""
+    whole = frozenset(text.rstrip(b"\r\n") for text in intact)
+    emissions = [
+        Emission(device=device, form="nmea", text=line.decode("ascii"), emitted_at_ns=at_ns, heard=True)
+        for line, at_ns, _ in _lines([each._replace(heard=True) for each in spoken], whole)
+        if line in whole
+    ]
+    windows = [Window(device, begin, end) for begin, end in excused]
+    # What was said while nobody had the line open is lost to everybody.
+    windows += [Window(device, each.at_ns, each.at_ns) for each in spoken if not each.heard]
+    stored = [Stored(device, channel, at_ns, value) for channel, at_ns, value in rows]
+    verdict = oracle.judge(oracle.expectations(emissions), stored, windows)
+    return Tally(
+        said=verdict.emitted,
+        stored=verdict.stored,
+        once=verdict.once,
+        unheard=verdict.unread_while_down,
+        lost=verdict.lost,
+        duplicated=verdict.duplicates,
+        altered=verdict.altered,
+        unexpected=verdict.unexpected,
+        examples=verdict.examples,
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Score:
+    """How well flags found the faults of one kind.
+
+    Attributes:
+        labelled: Readings such a fault struck.
+        found: Of them, flagged ones.
+        precision: Of the flagged readings of the devices it strikes, the part that any labelled fault struck; 1 when
+            nothing is flagged.
+        recall: Of the struck readings, the part that is flagged; 1 when none was struck.
+    """
+
+    labelled: int
+    found: int
+    precision: float
+    recall: float
+
+
+Point = tuple[str, str, int]
+"""Device, channel and time of a reading [ns]."""
+
+
+def scores(labels: Mapping[Point, frozenset[str]], readings: Mapping[Point, bool]) -> dict[str, Score]:
+    """Precision and recall of flags, by kind of fault.
+
+    Args:
+        labels: By reading, the kinds of fault that struck it; a reading without one may be left out.
+        readings: Every reading that was judged, and whether it is flagged.
+    """
+    struck: defaultdict[str, list[bool]] = defaultdict(list)
+    channels: defaultdict[str, set[tuple[str, str]]] = defaultdict(set)
+    for point, kinds in labels.items():
+        if point in readings:
+            for kind in kinds:
+                struck[kind].append(readings[point])
+                channels[kind].add(point[:2])
+    found = {}
+    for kind, flags in sorted(struck.items()):
+        raised = [point for point, flagged in readings.items() if flagged and point[:2] in channels[kind]]
+        right = sum(1 for point in raised if labels.get(point))
+        found[kind] = Score(
+            labelled=len(flags),
+            found=sum(flags),
+            precision=right / len(raised) if raised else 1.0,
+            recall=sum(flags) / len(flags) if flags else 1.0,
+        )
+    return found

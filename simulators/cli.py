@@ -7,7 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Final
 
-from simulators import cli_chaos, cli_replay, cli_run
+from simulators import cli_chaos, cli_fleet, cli_replay, cli_run
 
 _EXAMPLES: Final = """\
 examples:
@@ -23,6 +23,7 @@ _OTHERS: Final[dict[str, Callable[[argparse.Namespace], int]]] = {
     "run": cli_run.run,
     "judge": cli_run.run_judge,
     "chaos": cli_chaos.run,
+    "fleet": cli_fleet.run,
     "replay": cli_replay.run,
     "record": cli_replay.run_record,
 }
@@ -58,6 +59,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
     judge = actions.add_parser("judge", help="a lake against the truth file of a run")
     cli_run.add_judge_arguments(judge)
+
+    fleet = actions.add_parser("fleet", help="hundreds of agents in one process, as a load")
+    cli_fleet.add_arguments(fleet)
 
     chaos = actions.add_parser("chaos", help="real processes under load, one thing broken after another, and a judge")
     cli_chaos.add_arguments(chaos)

@@ -69,10 +69,15 @@ def judge_after(truth: Path, config: Path, folder: Path) -> Found:
     kinds: list[tuple[str, str]] = []
     sensed: defaultdict[str, dict[tuple[str, int], list[float]]] = defaultdict(lambda: defaultdict(list))
     struck: dict[Point, frozenset[str]] = {}
+    loggers: dict[str, str] = {}
     for line in read_lines(truth):
-        if line.get("kind") == "fault":
+        if line.get("kind") == "scenario":
+            # A receiver says sentences: only the run itself, which knows their text, can judge them.
+            models = line["devices"]
+            loggers = {name: each["agent"] for name, each in models.items() if each["model"] == "lines"}
+        elif line.get("kind") == "fault":
             kinds.append((line["fault"], line["channel"]))
-        elif "device" in line and line["frames"]:
+        elif line.get("device") in loggers and line["frames"]:
             name = line["device"].replace("/", "_")
             at_ns = line["clock_ns"] // _MS * _MS
             for channel, value in ((RECORD, float(line["number"])), *line["sensed"].items()):
@@ -82,7 +87,10 @@ def judge_after(truth: Path, config: Path, folder: Path) -> Found:
                     struck[name, channel, at_ns] = frozenset(hit)
     found = Found()
     flagged: dict[Point, bool] = {}
-    for (_, device), rows in read_lake(config, folder).items():
+    lake = read_lake(config, folder)
+    for each, agent in loggers.items():
+        device = each.replace("/", "_")
+        rows = lake.get((agent, device), ())
         stored: defaultdict[tuple[str, int], list[float]] = defaultdict(list)
         for row in rows:
             stored[row.channel, row.observed_at_ns].append(row.value)

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import json
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
-from datetime import datetime
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
 from itertools import pairwise
 from typing import Final, NamedTuple
 
@@ -16,8 +16,14 @@ from simulators.scenario.lines import RECORD
 from simulators.truth import Emission
 
 _EXAMPLES_MAX: Final = 10
+_ARRIVAL_NS: Final = 2_500_000_000
+"""So far may two clock readings of one arrival lie apart. [ns]"""
 LATE_NS: Final = 30_000_000_000
 """A reading whose receipt takes longer than this, by the real clock, is late. [ns]"""
+
+
+BELIEVED_NS: Final = 1_577_836_800_000_000_000
+"""No receiver's date before 2020 is believed: its week counter has rolled over. UTC Unix time. [ns]"""
 
 
 class Spoken(NamedTuple):
@@ -103,8 +109,12 @@ def judge_lines(
     """
     tally = Tally()
     said: defaultdict[Key, list[_Reading]] = defaultdict(list)
+    undated: list[tuple[str, float, int]] = []
     for line, at_ns, sure in _lines(spoken, frozenset(text.rstrip(b"\r\n") for text in intact)):
         for key, value in _readings(line):
+            if key[1] < 0:
+                undated.append((key[0], value, at_ns))
+                continue
             must = sure and not any(begin <= at_ns <= end for begin, end in excused)
             said[key].append(_Reading(value, at_ns, must))
     stored: defaultdict[Key, list[float]] = defaultdict(list)
@@ -112,7 +122,10 @@ def judge_lines(
         stored[channel, observed_ns].append(value)
         tally.stored += 1
     for key in said.keys() | stored.keys():
-        _compare(f"{device} {key[0]} at {key[1]}", said.get(key, []), stored.get(key, []), tally)
+        for value in _compare(f"{device} {key[0]} at {key[1]}", said.get(key, []), stored.get(key, []), tally):
+            if not _arrived(key, value, undated):
+                tally.unexpected += 1
+                tally.note(f"nobody said {value!r}: {device} {key[0]} at {key[1]}")
     tally.reordered = max(0, _steps_back(stored) - _steps_back(_values(said)))
     return tally
 
@@ -128,11 +141,22 @@ def _steps_back(found: Mapping[Key, list[float]]) -> int:
     return sum(later < earlier for earlier, later in pairwise(numbers))
 
 
-def _compare(name: str, said: list[_Reading], stored: list[float], tally: Tally) -> None:
+def _arrived(key: Key, value: float, undated: list[tuple[str, float, int]]) -> bool:
+    """Whether a damaged line without a time carried this when it came; if so, it is used up."""
+    for place, (channel, said, at_ns) in enumerate(undated):
+        if (channel, said) == (key[0], value) and abs(key[1] - at_ns) <= _ARRIVAL_NS:
+            del undated[place]
+            return True
+    return False
+
+
+def _compare(name: str, said: list[_Reading], stored: list[float], tally: Tally) -> list[float]:
+    """Count what is right and wrong under one key; stored values that nobody said are given back."""
     tally.said += len(said)
     known = {reading.value for reading in said}
     rest = list(stored)
     missing = []
+    strange = []
     for reading in sorted(said, key=lambda reading: not reading.must):
         if reading.value in rest:
             rest.remove(reading.value)
@@ -148,14 +172,14 @@ def _compare(name: str, said: list[_Reading], stored: list[float], tally: Tally)
             tally.altered += 1
             tally.note(f"altered: {name}: stored {value!r}, said {sorted(known)!r}")
         else:
-            tally.unexpected += 1
-            tally.note(f"nobody said {value!r}: {name}")
+            strange.append(value)
     for reading in missing:
         if reading.must:
             tally.lost += 1
             tally.note(f"lost: {name}")
         else:
             tally.unheard += 1
+    return strange
 
 
 def _lines(spoken: Sequence[Spoken], intact: frozenset[bytes]) -> Iterable[tuple[bytes, int, bool]]:
@@ -163,9 +187,10 @@ def _lines(spoken: Sequence[Spoken], intact: frozenset[bytes]) -> Iterable[tuple
     rest = b""
     for each in spoken:
         if not each.heard:
-            # The device said it to nobody; what it was in the middle of is broken.
+            # Nobody took it: that excuses nothing by itself, or an agent that lets go of its port would go free.
+            rest = b""
             for line in each.data.split(b"\n"):
-                yield line.rstrip(b"\r"), each.at_ns, False
+                yield line.rstrip(b"\r"), each.at_ns, line.rstrip(b"\r") in intact
             continue
         *lines, rest = (rest + each.data).split(b"\n")
         for line in lines:
@@ -174,16 +199,17 @@ def _lines(spoken: Sequence[Spoken], intact: frozenset[bytes]) -> Iterable[tuple
 
 
 def _readings(line: bytes) -> list[tuple[Key, float]]:
+    """What a line carries; its time is -1 where a damaged line has lost it."""
     try:
         fields = json.loads(line)
-        moment = datetime.fromisoformat(fields.pop("time"))
-        observed_ns = round(moment.timestamp()) * 1_000_000_000 if not moment.microsecond else _instant(moment)
+        text = fields.pop("time", None)
+        observed_ns = -1 if text is None else _instant(datetime.fromisoformat(text))
         return [
             ((channel, observed_ns), float(value))
             for channel, value in fields.items()
             if isinstance(value, int | float) and not isinstance(value, bool)
         ]
-    except (ValueError, AttributeError, KeyError, TypeError, OverflowError):
+    except (ValueError, AttributeError, TypeError, OverflowError):
         return []
 
 
@@ -206,11 +232,27 @@ def judge_sentences(
         if line in whole
     ]
     windows = [Window(device, begin, end) for begin, end in excused]
-    # What was said while nobody had the line open is lost to everybody.
-    windows += [Window(device, each.at_ns, each.at_ns) for each in spoken if not each.heard]
     stored = [Stored(device, channel, at_ns, value) for channel, at_ns, value in rows]
-    verdict = oracle.judge(oracle.expectations(emissions), stored, windows)
-    return Tally(
+    expected = _believed(oracle.expectations(emissions))
+    # A clock that steps back tells an instant twice, with two values: both must be there.
+    times = Counter((each.channel, each.observed_at_ns) for each in expected if each.observed_at_ns is not None)
+    twice = {(channel, at_ns) for (channel, at_ns), count in times.items() if count > 1 and at_ns is not None}
+    repeated = Tally()
+    for key in twice:
+        said = [
+            _Reading(each.value, each.emitted_at_ns, not any(window.excuses(each) for window in windows))
+            for each in expected
+            if (each.channel, each.observed_at_ns) == key
+        ]
+        values = [row.value for row in stored if row[1:3] == key]
+        repeated.stored += len(values)
+        repeated.unexpected += len(_compare(f"{device} {key[0]} at {key[1]}", said, values, repeated))
+    verdict = oracle.judge(
+        [each for each in expected if (each.channel, each.observed_at_ns) not in twice],
+        [row for row in stored if row[1:3] not in twice],
+        windows,
+    )
+    tally = Tally(
         said=verdict.emitted,
         stored=verdict.stored,
         once=verdict.once,
@@ -221,6 +263,25 @@ def judge_sentences(
         unexpected=verdict.unexpected,
         examples=verdict.examples,
     )
+    tally.add(repeated)
+    return tally
+
+
+def _believed(expected: Iterable[oracle.Expected]) -> list[oracle.Expected]:
+    """A reader keeps what a receiver says of long ago under the time it came, as one that tells no date."""
+    found: list[oracle.Expected] = []
+    dates: dict[int, oracle.Expected] = {}
+    for want in expected:
+        if want.observed_at_ns is None or want.observed_at_ns >= BELIEVED_NS:
+            found.append(want)
+            continue
+        undated = replace(want, observed_at_ns=None, optional=False)
+        found.append(undated)
+        # The date it did not believe is kept as a number beside the others.
+        date = datetime.fromtimestamp(want.observed_at_ns // 1_000_000_000, UTC).strftime("%Y%m%d")
+        said = replace(undated, channel="receiver_date", value=float(date), again=(), optional=True)
+        dates.setdefault(want.observed_at_ns, said)
+    return [*found, *dates.values()]
 
 
 @dataclass(frozen=True, slots=True)

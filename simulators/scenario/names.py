@@ -22,5 +22,5 @@ FIGURES: Final = (
 """Figures a run has. Of the first three every run knows, of the others only one with agents."""
 LABELLED: Final = ("labelled", "precision", "recall")
 """Figures of one labelled kind of fault, as ``recall.stuck``."""
-STACK_FIGURES: Final = (*FIGURES[3:], "precision", "recall")
+STACK_FIGURES: Final = (*FIGURES[3:], *LABELLED)
 """Figures that need a lake to compare with."""

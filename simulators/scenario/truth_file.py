@@ -121,6 +121,7 @@ def header(scenario: Scenario) -> dict[str, Any]:
         "seed": scenario.seed,
         "start_ns": scenario.start_ns,
         "duration_ns": scenario.duration_ns,
+        "devices": {each.name: {"model": each.device.model, "agent": each.station.agent} for each in placed(scenario)},
     }
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import signal
 import socket
 import subprocess
 import time
@@ -15,6 +16,9 @@ from pathlib import Path
 import pytest
 
 HERE = Path(__file__).parent
+
+# A shell starts what it puts in the background deaf to SIGINT, and children inherit it; some tests interrupt them.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 def free_port() -> int:

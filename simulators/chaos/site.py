@@ -150,7 +150,7 @@ class Site:
             DemoError: Something did not start.
         """
         names = [agent_name(number) for number in range(self.load.agents)]
-        self.passwords = {name: secrets.token_urlsafe(12) for name in (*names, COLLECTOR_USER)}
+        self.passwords = {name: secrets.token_hex(12) for name in (*names, COLLECTOR_USER)}
         self.broker = start_broker(self.stage, self.kind, self.root / "broker", self.passwords)
         self.collector_link = links.enter_context(LinkProxy(self.broker.port))
         self._start_collector(names)

@@ -68,7 +68,8 @@ class Cast:
 
     def start_servers(self) -> None:
         """Start broker and collector and enrol the agent; on return the collector answers."""
-        self._passwords = {user: secrets.token_urlsafe(12) for user in (AGENT, COLLECTOR_USER, PLAIN_USER)}
+        # Hexadecimal, since a word that begins with a dash is taken for an option.
+        self._passwords = {user: secrets.token_hex(12) for user in (AGENT, COLLECTOR_USER, PLAIN_USER)}
         self.broker = start_broker(self.stage, self.kind, self.layout.root / "broker", self._passwords)
         web_port = free_port()
         self.page = f"http://127.0.0.1:{web_port}/"

@@ -81,8 +81,8 @@ class Valley:
         Raises:
             DemoError: Something did not start.
         """
-        passwords = {agent.id: secrets.token_urlsafe(12) for agent in self.scenario.agent}
-        passwords[COLLECTOR_USER] = secrets.token_urlsafe(12)
+        passwords = {agent.id: secrets.token_hex(12) for agent in self.scenario.agent}
+        passwords[COLLECTOR_USER] = secrets.token_hex(12)
         self.broker = start_broker(self.stage, self.kind, self.root / "broker", passwords)
         folder = self.collector_config.parent
         folder.mkdir(parents=True)

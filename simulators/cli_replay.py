@@ -28,6 +28,7 @@ examples:
   harkara simulate replay receiver.log --to pty:./gnss.tty --loop --rebase now
   harkara simulate replay flight.tlog --to udp:127.0.0.1:14550 --speed 4
   harkara simulate replay plc.pcap --to tcp:5020
+  harkara simulate replay receiver.log --fault flip,share=0.01 --fault cut,at=60,duration=10 --fault-labels struck.jsonl
   harkara simulate replay station.csv --to mqtt:broker.example:1883/station --speed 0
 
 exit status: 0 said to the end or stopped, 1 the way to the reader cannot be set up, 2 no recording of that kind"""
@@ -69,6 +70,16 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--time-column", default="", metavar="NAME", help="column of a table that tells the time")
     parser.add_argument("--truth", type=Path, metavar="FILE", help="the receiver's own log of an NMEA recording")
     parser.add_argument("--device", default="gnss", help="device id in that log (default gnss)")
+    parser.add_argument(
+        "--fault",
+        action="append",
+        default=[],
+        metavar="WORDS",
+        help="KIND[,at=S][,duration=S][,every=S][,share=P][,size=X]: flip, cut, duplicate, reorder, interleave or "
+        "wrong_baud; give it again for more",
+    )
+    parser.add_argument("--fault-labels", type=Path, metavar="FILE", help="write down which pieces were struck")
+    parser.add_argument("--seed", type=int, default=1, help="decides what faults strike (default 1)")
     parser.add_argument("--json", action="store_true", help="the last line is JSON")
 
 
@@ -88,11 +99,15 @@ def run(args: argparse.Namespace) -> int:
     from simulators.recordings.model import RecordingError  # noqa: PLC0415
     from simulators.recordings.packets import modbus_rtu  # noqa: PLC0415
     from simulators.recordings.player import Manner, play  # noqa: PLC0415
+    from simulators.recordings.spoil import Spoiler  # noqa: PLC0415
     from simulators.truth import TruthLog  # noqa: PLC0415
 
     recording = read(args.recording, args.kind, Reading(args.baud, args.interval, args.time_column))
     if args.truth is not None and recording.kind != "nmea":
         raise RecordingError(f"--truth is for NMEA recordings; {args.recording} is {recording.kind}")
+    spoiler = Spoiler(args.fault, args.seed, args.fault_labels)
+    if args.fault and recording.is_dialogue:
+        raise RecordingError(f"--fault is for recordings that speak by themselves; {args.recording} answers")
     way = f"pty:{args.port_link}" if args.port_link is not None else args.to
     if recording.kind == "pcap" and way.startswith("pty"):
         recording = modbus_rtu(recording)
@@ -102,14 +117,19 @@ def run(args: argparse.Namespace) -> int:
         truth = None if args.truth is None else stack.enter_context(TruthLog(args.truth))
         what = "answers as recorded" if recording.is_dialogue else f"{len(recording.pieces)} pieces"
         print(f"{recording.kind}: {what}, at {to.address}; Ctrl-C ends it", flush=True)
+        stack.enter_context(spoiler)
         manner = Manner(
-            speed=args.speed, loop=args.loop, rebase=bool(args.rebase), wait_for_reader=args.wait_for_reader
+            speed=args.speed,
+            loop=args.loop,
+            rebase=bool(args.rebase),
+            wait_for_reader=args.wait_for_reader,
+            spoil=spoiler.spoil if args.fault else None,
         )
         log = None if truth is None else _sentences(truth, args.device)
         said = play(recording, to, manner, pace, log)
     print(f"said {said.pieces} pieces, {said.bytes} bytes; {said.heard} of them to somebody")
     if args.json:
-        print(json.dumps({"kind": recording.kind, **asdict(said)}), flush=True)
+        print(json.dumps({"kind": recording.kind, **asdict(said), "struck": spoiler.struck}), flush=True)
     return 0
 
 

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import time
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
 from simulators.carriers import Carrier
+from simulators.faults.bytes import Frame
 from simulators.pace import Pace
 from simulators.recordings.model import SECOND_NS, Piece, Recording
 
@@ -27,12 +28,14 @@ class Manner:
         loop: Begin again at the end, for ever.
         rebase: Move the times in it so that its begin is now.
         wait_for_reader: Say nothing before somebody listens.
+        spoil: Spoils it on the way; of a dialogue nothing is spoilt.
     """
 
     speed: float = 1.0
     loop: bool = False
     rebase: bool = False
     wait_for_reader: bool = False
+    spoil: Spoil | None = None
 
 
 @dataclass(slots=True)
@@ -55,6 +58,9 @@ class Said:
     unanswered: int = 0
     passes: int = 0
 
+
+Spoil = Callable[[int, bytes, str], Sequence[Frame]]
+"""What arrives instead of a piece: takes its time since the begin [ns], bytes and channel."""
 
 Log = Callable[[bytes, bool], None]
 """Takes what is about to be said, and whether anybody listens."""
@@ -116,7 +122,13 @@ class _Monologue:
                 self.log(data, self.carrier.has_reader())
             said.pieces += 1
             said.bytes += len(data)
-            said.heard += self.carrier.send(data, piece.channel)
+            if self.manner.spoil is None:
+                said.heard += self.carrier.send(data, piece.channel)
+                continue
+            # After the times are moved: a checksum written anew would mend what is broken.
+            frames = self.manner.spoil(offset_ns + piece.at_ns, data, piece.channel)
+            sent = [self.carrier.send(frame.data, frame.channel) for frame in frames]
+            said.heard += all(sent)
         return True
 
 

@@ -279,9 +279,16 @@ def _believed(expected: Iterable[oracle.Expected]) -> list[oracle.Expected]:
         found.append(undated)
         # The date it did not believe is kept as a number beside the others.
         date = datetime.fromtimestamp(want.observed_at_ns // 1_000_000_000, UTC).strftime("%Y%m%d")
-        said = replace(undated, channel="receiver_date", value=float(date), again=(), optional=True)
-        dates.setdefault(want.observed_at_ns, said)
-    return [*found, *dates.values()]
+        dates.setdefault(want.observed_at_ns, replace(undated, channel="receiver_date", value=float(date), again=()))
+    # So is the time of day.
+    moments = {each.emitted_at_ns for each in dates.values()}
+    return [
+        *dates.values(),
+        *(
+            replace(each, optional=False) if each.channel == "receiver_time" and each.emitted_at_ns in moments else each
+            for each in found
+        ),
+    ]
 
 
 @dataclass(frozen=True, slots=True)

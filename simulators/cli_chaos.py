@@ -50,7 +50,8 @@ def run(args: argparse.Namespace) -> int:
     Returns:
         0 when every promise was kept, 1 when not, 2 for a wrong question.
     """
-    from simulators.chaos.faults import FAULTS  # noqa: PLC0415 - --help needs none of it
+    from simulators.chaos.faults import FAULTS, NEED_MOUNT  # noqa: PLC0415 - --help needs none of it
+    from simulators.chaos.small_disk import can_mount  # noqa: PLC0415
 
     if args.list:
         for name, fault in FAULTS.items():
@@ -59,6 +60,10 @@ def run(args: argparse.Namespace) -> int:
     unknown = [kind for kind in args.kinds if kind not in FAULTS]
     if unknown:
         print(f"harkara simulate chaos: no kind {unknown[0]!r}; --list names them", file=sys.stderr)
+        return 2
+    refused = [kind for kind in args.kinds if kind in NEED_MOUNT and not can_mount()]
+    if refused:
+        print(f"harkara simulate chaos: {refused[0]} mounts a small disk, which takes root here", file=sys.stderr)
         return 2
     for number in (signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, _interrupt)

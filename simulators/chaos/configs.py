@@ -27,7 +27,7 @@ def agent_toml(name: str, broker_port: int, port: Path) -> str:
 agent = "{name}"
 
 [outbox]
-file = "outbox.db"
+file = "card/outbox.db"
 commit_interval_s = 0.5
 
 [broker]

@@ -10,9 +10,10 @@ from dataclasses import dataclass, field
 from random import Random
 from typing import Final
 
-from simulators.chaos.faults import FAULTS
+from simulators.chaos.faults import FAULTS, NEED_MOUNT
 from simulators.chaos.judge import Findings, judge
 from simulators.chaos.site import Site
+from simulators.chaos.small_disk import can_mount
 from simulators.demo.processes import DemoError
 
 _SLOW_S: Final = 8.0
@@ -90,7 +91,8 @@ def plan(cycles: int, seed: int, *, only: int | None = None, kinds: Sequence[str
         only: Just this cycle of the same run.
         kinds: The kinds to choose among; all when empty.
     """
-    names = list(kinds) or list(FAULTS)
+    # Whoever may not mount plays without; a seed then gives another course, as with another choice of kinds.
+    names = [name for name in kinds or FAULTS if can_mount() or name not in NEED_MOUNT]
     found: list[Cycle] = []
     for number in range(max(cycles, (only or 0) + 1)):
         deck, card = divmod(number, len(names))

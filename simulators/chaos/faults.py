@@ -19,6 +19,7 @@ import paho.mqtt.client as mqtt
 
 from simulators.chaos.configs import COLLECTOR_USER, agent_name
 from simulators.chaos.site import Site, Station
+from simulators.chaos.small_disk import filled
 from simulators.demo.processes import DemoError, Process, wait_for
 from simulators.link_proxy import FAIR, LinkProxy, Weather
 
@@ -258,6 +259,15 @@ def agent_disk_failing(site: Site, random: Random) -> None:
     site.hearing(station)
 
 
+def agent_disk_full(site: Site, random: Random) -> None:
+    """Not a byte is left on the agent's disk: the kernel says ENOSPC to every write that needs room."""
+    station = _station(site, random)
+    site.deafen(station)
+    with filled(station.card):
+        time.sleep(random.uniform(0.5, 3.0))
+    site.hearing(station)
+
+
 def collector_disk_failing(site: Site, random: Random) -> None:
     """Every write of the collector fails: journal, lake, quarantine, log."""
     _limit_for(site, site.collector, resource.RLIMIT_FSIZE, random.uniform(0.5, 3.0))
@@ -292,7 +302,7 @@ def card_image_restored(site: Site, random: Random) -> None:
         for path in _outbox_files(station):
             path.unlink()
         for path in copy.iterdir():
-            shutil.copy2(path, station.folder)
+            shutil.copy2(path, station.card)
 
 
 def outbox_ruined(site: Site, random: Random) -> None:
@@ -346,6 +356,7 @@ FAULTS: Final[dict[str, Fault]] = {
         sensor_babbling,
         sensor_breaking_off,
         agent_disk_failing,
+        agent_disk_full,
         agent_out_of_files,
         collector_disk_failing,
         collector_out_of_files,
@@ -354,6 +365,9 @@ FAULTS: Final[dict[str, Fault]] = {
     )
 }
 """Every kind by its name."""
+
+NEED_MOUNT: Final = frozenset({agent_disk_full.__name__})
+"""Kinds that need a small disk, and so a user who may mount one."""
 
 
 def _station(site: Site, random: Random) -> Station:
@@ -459,4 +473,4 @@ def _empty(station: Station) -> bool:
 
 
 def _outbox_files(station: Station) -> list[Path]:
-    return sorted(station.folder.glob("outbox.db*"))
+    return sorted(station.card.glob("outbox.db*"))

@@ -16,6 +16,7 @@ import paho.mqtt.client as mqtt
 from paho.mqtt.enums import CallbackAPIVersion
 
 from simulators.chaos.configs import COLLECTOR_USER, agent_name, agent_toml, collector_toml, secret
+from simulators.chaos.small_disk import can_mount, small_disk
 from simulators.demo.accounts import ask
 from simulators.demo.broker import Broker, Kind, free_port, start_broker
 from simulators.demo.processes import DemoError, Process, Stage, run_harkara, wait_for
@@ -92,11 +93,16 @@ class Station:
     @property
     def outbox(self) -> Path:
         """The agent's outbox."""
-        return self.folder / "outbox.db"
+        return self.card / "outbox.db"
+
+    @property
+    def card(self) -> Path:
+        """The agent's disk: a small one of its own, where this user may mount one."""
+        return self.folder / "card"
 
     def status(self) -> dict[str, Any] | None:
         """What the agent says of itself; None while it does not answer."""
-        return ask(self.folder / "agent.sock", "status")
+        return ask(self.card / "agent.sock", "status")
 
 
 @dataclass(slots=True)
@@ -173,7 +179,9 @@ class Site:
     def _start_station(self, number: int, links: contextlib.ExitStack) -> Station:
         name = agent_name(number)
         folder = self.root / name
-        folder.mkdir(parents=True)
+        (folder / "card").mkdir(parents=True)
+        if can_mount():
+            links.enter_context(small_disk(folder / "card"))
         link = links.enter_context(LinkProxy(self.broker.port))
         secret(folder / "password", self.passwords[name])
         config = folder / "agent.toml"

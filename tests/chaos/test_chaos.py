@@ -60,9 +60,8 @@ def test_full_disk_is_the_kernels_own_word_and_where_it_cannot_be_it_is_refused(
     with small_disk(tmp_path / "card") as card:
         with filled(card) as taken:
             assert taken > 1_000_000
-            with pytest.raises(OSError, match="No space left"), (card / "outbox").open("wb") as file:
-                file.write(b"one more byte" * 1000)
-                file.flush()
+            with pytest.raises(OSError, match="No space left"):
+                (card / "outbox").write_bytes(b"one more byte" * 1000)
         (card / "outbox").write_bytes(b"there is room again")
     assert list((tmp_path / "card").iterdir()) == []
 

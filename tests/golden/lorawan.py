@@ -275,6 +275,7 @@ def _problem(golden: Golden, profile: Profile, table: Mapping[str, Any], leaf: L
     if reading.value is None:
         return f"{reading.channel} is missing ({reading.reason}), the vendor says {value!r}"
     unit = str(table.get("unit") or golden.unit(leaf.unit))
+    wanted *= float(table.get("factor", 1))  # where the vendor counts in steps that are no unit
     try:
         wanted = converter(unit, reading.unit)(wanted) if unit else float(wanted)
     except UnitError as exc:

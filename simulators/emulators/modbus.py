@@ -1,0 +1,89 @@
+"""A Modbus slave over a serial line: one machine for all models, which bring a map of registers."""
+
+from __future__ import annotations
+
+import struct
+from collections.abc import Callable, Mapping, Sequence
+from typing import Final
+
+from simulators.emulators.checks import modbus_crc
+from simulators.emulators.port import Frame, Measurement
+
+_ILLEGAL_FUNCTION: Final = 1
+_ILLEGAL_ADDRESS: Final = 2
+_ILLEGAL_VALUE: Final = 3
+_READ_MAX: Final = 125
+_TURNAROUND_NS: Final = 5_000_000
+
+Registers = Mapping[int, int]
+Sense = Callable[[Mapping[str, float | None]], Registers]
+
+
+class ModbusSlave:
+    """A slave; silent to another's address, to broadcasts and to damaged requests (Modbus over serial line V1.02, 2.4).
+
+    Args:
+        unit: Its address.
+        sense: True values to registers by their zero-based number.
+        functions: The reading functions it knows: 3 (holding registers), 4 (input registers).
+    """
+
+    def __init__(self, unit: int, sense: Sense, *, functions: Sequence[int] = (3,)) -> None:
+        self.unit = unit
+        self._sense, self._functions = sense, frozenset(functions)
+        self._registers: dict[int, int] = dict(sense({}))
+
+    def measure(self, measurement: Measurement) -> Sequence[Frame]:
+        """Renew the registers; it never speaks by itself."""
+        self._registers.update(self._sense(measurement.values))
+        return ()
+
+    def answer(self, request: bytes, at_ns: int) -> Sequence[Frame]:  # noqa: ARG002 - it has no clock
+        """Answer one whole RTU frame."""
+        if len(request) < 4 or request[0] != self.unit:
+            return ()
+        if modbus_crc(request[:-2]).to_bytes(2, "little") != request[-2:]:
+            return ()
+        reply = bytes((self.unit,)) + self.respond(request[1:-2])
+        return (Frame(reply + modbus_crc(reply).to_bytes(2, "little"), delay_ns=_TURNAROUND_NS),)
+
+    def respond(self, pdu: bytes) -> bytes:
+        """The answer to a request without its envelope, as Modbus TCP carries it too."""
+        function = pdu[0]
+        if function not in self._functions:
+            return _exception(function, _ILLEGAL_FUNCTION)
+        if len(pdu) != 5:
+            return _exception(function, _ILLEGAL_VALUE)
+        first, count = struct.unpack(">HH", pdu[1:])
+        if not 1 <= count <= _READ_MAX:
+            return _exception(function, _ILLEGAL_VALUE)
+        wanted = range(first, first + count)
+        if any(number not in self._registers for number in wanted):
+            return _exception(function, _ILLEGAL_ADDRESS)
+        words = [self._registers[number] & 0xFFFF for number in wanted]
+        return struct.pack(f">BB{count}H", function, 2 * count, *words)
+
+
+def _exception(function: int, code: int) -> bytes:
+    return bytes((function & 0x7F | 0x80, code))
+
+
+class ModbusTcpServer:
+    """Slaves behind one Modbus TCP address, as a gateway has them."""
+
+    def __init__(self, *slaves: ModbusSlave) -> None:
+        self._slaves = {slave.unit: slave for slave in slaves}
+
+    def answer(self, request: bytes) -> bytes:
+        """Answer the whole requests in ``request``, in order; one of another protocol or unit gets nothing."""
+        said = b""
+        while len(request) >= 8:
+            number, protocol, length, unit = struct.unpack(">HHHB", request[:7])
+            if protocol or not 2 <= length <= 254 or len(request) < 6 + length:
+                break
+            slave = self._slaves.get(unit)
+            if slave is not None:
+                reply = slave.respond(request[7 : 6 + length])
+                said += struct.pack(">HHHB", number, 0, len(reply) + 1, unit) + reply
+            request = request[6 + length :]
+        return said

@@ -1,0 +1,92 @@
+"""Modbus slaves, read by pymodbus and held against the bytes that manuals print."""
+
+from __future__ import annotations
+
+import socketserver
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from pymodbus.client import ModbusTcpClient
+
+from device_profiles import catalogue
+from simulators.emulators.modbus import ModbusSlave, ModbusTcpServer
+from simulators.emulators.port import Emulator, Measurement
+from simulators.emulators.wind import RS_FSJT
+
+ASK_FOR_WIND = bytes.fromhex("010300000001840a")
+
+
+def measure(device: Emulator, **values: float | None) -> None:
+    assert device.measure(Measurement(number=1, at_ns=0, clock_ns=0, values=values)) == ()
+
+
+def slave(unit: int, wind: float | None) -> ModbusSlave:
+    device = RS_FSJT.make(unit)
+    measure(device, wind_speed=wind)
+    assert isinstance(device, ModbusSlave)
+    return device
+
+
+@contextmanager
+def served(*slaves: ModbusSlave) -> Iterator[ModbusTcpClient]:
+    """The slaves behind a TCP gateway, and pymodbus connected to it."""
+    gateway = ModbusTcpServer(*slaves)
+
+    class Answer(socketserver.BaseRequestHandler):
+        def handle(self) -> None:
+            while request := self.request.recv(260):
+                self.request.sendall(gateway.answer(request))
+
+    with socketserver.ThreadingTCPServer(("127.0.0.1", 0), Answer) as server:
+        server.daemon_threads = True
+        thread = threading.Thread(target=server.serve_forever)
+        thread.start()
+        client = ModbusTcpClient("127.0.0.1", port=server.server_address[1], timeout=30, retries=0)
+        try:
+            assert client.connect()  # type: ignore[no-untyped-call]
+            yield client
+        finally:
+            client.close()  # type: ignore[no-untyped-call]
+            server.shutdown()
+            thread.join()
+
+
+def test_the_manual_s_answer_byte_for_byte() -> None:
+    (frame,) = slave(1, 8.6).answer(ASK_FOR_WIND, 0)
+    assert frame.data == bytes.fromhex("0103020056") + frame.data[-2:]
+    assert catalogue.load("renke/rs-fsjt").id == RS_FSJT.id
+
+
+def test_pymodbus_reads_each_device_of_a_shared_line() -> None:
+    with served(slave(1, 8.6), slave(7, 12.3), slave(9, None)) as client:
+        read = {unit: client.read_holding_registers(0, count=1, device_id=unit).registers for unit in (1, 7, 9)}
+    assert read == {1: [86], 7: [123], 9: [0xFFFF]}
+
+
+@pytest.mark.parametrize(("address", "count", "code"), [(1, 1, 2), (0, 2, 2)])
+def test_pymodbus_is_told_what_is_wrong(address: int, count: int, code: int) -> None:
+    with served(slave(1, 8.6)) as client:
+        answer = client.read_holding_registers(address, count=count, device_id=1)
+        assert answer.isError()
+        assert answer.exception_code == code
+        assert client.read_input_registers(0, count=1, device_id=1).exception_code == 1
+
+
+@given(st.binary(max_size=40))
+def test_it_is_silent_to_what_is_not_for_it(noise: bytes) -> None:
+    device = slave(1, 8.6)
+    if noise != ASK_FOR_WIND:
+        damaged = ASK_FOR_WIND[:-1] + bytes((ASK_FOR_WIND[-1] ^ 1,))
+        assert device.answer(damaged, 0) == ()
+        assert device.answer(b"\x02" + noise, 0) == ()
+        assert device.answer(b"\x00" + noise, 0) == ()
+
+
+@given(st.floats(0, 60))
+def test_a_wind_is_told_to_its_tenth(wind: float) -> None:
+    (frame,) = slave(1, wind).answer(ASK_FOR_WIND, 0)
+    assert abs(int.from_bytes(frame.data[3:5], "big") / 10 - wind) <= 0.05 + 1e-9

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Final
 
 from simulators import cli_chaos, cli_fleet, cli_replay, cli_run
+from simulators.cli_words import positive
 
 _EXAMPLES: Final = """\
 examples:
@@ -40,7 +41,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     _common(station, device="weather")
     station.add_argument("--seed", type=int, default=1, help="decides the values (default 1)")
     station.add_argument(
-        "--interval", type=_positive, default=1.0, metavar="S", help="seconds between two lines (default 1)"
+        "--interval", type=positive, default=1.0, metavar="S", help="seconds between two lines (default 1)"
     )
     station.add_argument(
         "--first-number", type=int, default=1, metavar="N", help="number of the first sample (default 1)"
@@ -76,13 +77,6 @@ def _common(parser: argparse.ArgumentParser, *, device: str) -> None:
     )
     parser.add_argument("--device", default=device, help=f"device id in that log (default {device})")
     parser.add_argument("--wait-for-reader", action="store_true", help="say nothing before the port is opened")
-
-
-def _positive(text: str) -> float:
-    value = float(text)
-    if not value > 0:
-        raise argparse.ArgumentTypeError(f"must be more than 0, not {text}")
-    return value
 
 
 def run(args: argparse.Namespace) -> int:

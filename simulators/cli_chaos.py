@@ -5,15 +5,12 @@ from __future__ import annotations
 import argparse
 import contextlib
 import json
-import signal
 import sys
-import tempfile
-import time
-from collections.abc import Iterator
 from dataclasses import asdict
 from pathlib import Path
-from types import FrameType
-from typing import Final, NoReturn
+from typing import Final
+
+from simulators.cli_words import count, end_on_signals, run_folder, say
 
 EXAMPLES: Final = """\
 examples:
@@ -29,16 +26,16 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the words after ``harkara simulate chaos``."""
     parser.epilog = EXAMPLES
     parser.formatter_class = argparse.RawDescriptionHelpFormatter
-    parser.add_argument("--cycles", type=_count, default=50, metavar="N", help="things to break (default 50)")
+    parser.add_argument("--cycles", type=count, default=50, metavar="N", help="things to break (default 50)")
     parser.add_argument("--seed", type=int, default=1, help="decides what is broken, when and how (default 1)")
     parser.add_argument("--only", type=int, metavar="N", help="play just cycle N of the run with this seed")
     parser.add_argument("--kinds", nargs="+", metavar="KIND", default=[], help="only these kinds (default: all)")
     parser.add_argument("--list", action="store_true", help="say which kinds there are, and end")
-    parser.add_argument("--agents", type=_count, default=2, metavar="N", help="agents, a gauge each (default 2)")
+    parser.add_argument("--agents", type=count, default=2, metavar="N", help="agents, a gauge each (default 2)")
     parser.add_argument(
-        "--interval-ms", type=_count, default=20, metavar="MS", help="between two lines of a gauge (default 20)"
+        "--interval-ms", type=count, default=20, metavar="MS", help="between two lines of a gauge (default 20)"
     )
-    parser.add_argument("--channels", type=_count, default=60, metavar="N", help="channels a line (default 60)")
+    parser.add_argument("--channels", type=count, default=60, metavar="N", help="channels a line (default 60)")
     parser.add_argument("--dir", type=Path, help="folder for everything, kept (default: a temporary one)")
     parser.add_argument("--broker", choices=("mosquitto", "embedded"), help="default: Mosquitto where it is installed")
     parser.add_argument("--json", action="store_true", help="the last line is JSON")
@@ -65,9 +62,8 @@ def run(args: argparse.Namespace) -> int:
     if refused:
         print(f"harkara simulate chaos: {refused[0]} mounts a small disk, which takes root here", file=sys.stderr)
         return 2
-    for number in (signal.SIGTERM, signal.SIGHUP):
-        signal.signal(number, _interrupt)
-    with _folder(args.dir) as folder:
+    end_on_signals()
+    with run_folder(args.dir, prefix="harkara-chaos-") as folder:
         return _play(args, folder)
 
 
@@ -83,8 +79,8 @@ def _play(args: argparse.Namespace, folder: Path) -> int:
         site = Site(stage, folder, choose(args.broker), load)
         site.start(links)
         rate = args.agents * (args.channels + 1) * 1000 // args.interval_ms
-        _say(f"{args.agents} agents, {rate:,} readings a second, {site.kind}; everything is in {folder}")
-        course = Course(site, args.seed, _say)
+        say(f"{args.agents} agents, {rate:,} readings a second, {site.kind}; everything is in {folder}")
+        course = Course(site, args.seed, say)
         figures, findings = course.play(cycles)
     for example in findings.examples:
         print(f"  {example}")
@@ -98,30 +94,3 @@ def _play(args: argparse.Namespace, folder: Path) -> int:
     if args.json:
         print(json.dumps(asdict(figures)), flush=True)
     return 0 if figures.clean else 1
-
-
-def _say(text: str) -> None:
-    print(f"{time.strftime('%H:%M:%S')}  {text}", flush=True)
-
-
-@contextlib.contextmanager
-def _folder(wish: Path | None) -> Iterator[Path]:
-    if wish is not None:
-        if wish.exists() and any(wish.iterdir()):
-            raise FileExistsError(17, "is not empty; name another with --dir", str(wish))
-        wish.mkdir(parents=True, exist_ok=True)
-        yield wish
-        return
-    with tempfile.TemporaryDirectory(prefix="harkara-chaos-") as folder:
-        yield Path(folder)
-
-
-def _count(text: str) -> int:
-    value = int(text)
-    if value < 1:
-        raise argparse.ArgumentTypeError(f"must be 1 or more, not {text}")
-    return value
-
-
-def _interrupt(number: int, frame: FrameType | None) -> NoReturn:  # noqa: ARG001
-    raise KeyboardInterrupt

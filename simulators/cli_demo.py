@@ -6,14 +6,13 @@ import argparse
 import contextlib
 import json
 import shlex
-import signal
 from dataclasses import asdict
 from pathlib import Path
-from types import FrameType
-from typing import Final, NoReturn
+from typing import Final
 
 from rich.console import Console
 
+from simulators.cli_words import end_on_signals
 from simulators.demo.broker import choose
 from simulators.demo.cast import Cast, recording_file
 from simulators.demo.judgement import Figures
@@ -57,8 +56,7 @@ def run(args: argparse.Namespace) -> int:
         DemoError: Something could not be started or ended by itself.
         KeyboardInterrupt: Stopped by Ctrl-C, SIGTERM or SIGHUP; everything started is stopped by then.
     """
-    for number in (signal.SIGTERM, signal.SIGHUP):
-        signal.signal(number, _interrupt)
+    end_on_signals()
     console = Console()
     layout = Layout(args.dir)
     kind = choose(args.broker)
@@ -77,10 +75,6 @@ def run(args: argparse.Namespace) -> int:
         # The last line, whole, whatever the width of the terminal.
         print(json.dumps(asdict(figures)), flush=True)
     return 0 if figures.kept and verdict.clean else 1
-
-
-def _interrupt(number: int, frame: FrameType | None) -> NoReturn:  # noqa: ARG001
-    raise KeyboardInterrupt
 
 
 def _start(cast: Cast, view: View, seconds: float) -> Script:

@@ -5,13 +5,12 @@ from __future__ import annotations
 import argparse
 import asyncio
 import json
-import signal
 import tempfile
-import time
 from dataclasses import asdict
 from pathlib import Path
-from types import FrameType
-from typing import Final, NoReturn
+from typing import Final
+
+from simulators.cli_words import count, count_or_none, end_on_signals, not_negative, positive, say
 
 EXAMPLES: Final = """\
 examples:
@@ -28,15 +27,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the words after ``harkara simulate fleet``."""
     parser.epilog = EXAMPLES
     parser.formatter_class = argparse.RawDescriptionHelpFormatter
-    parser.add_argument("--agents", type=_count, default=100, metavar="N", help="how many (default 100)")
-    parser.add_argument("--rate", type=_positive, default=1.0, metavar="R", help="blocks a second of each (default 1)")
-    parser.add_argument("--seconds", type=_positive, default=20.0, metavar="S", help="how long (default 20)")
-    parser.add_argument(
-        "--ramp", type=_not_negative, default=0.0, metavar="S", help="seconds over which they begin (0)"
-    )
-    parser.add_argument("--backlog", type=int, default=0, metavar="N", help="blocks each holds at first (default 0)")
-    parser.add_argument("--rows", type=_count, default=4, metavar="N", help="a block (default 4)")
-    parser.add_argument("--channels", type=_count, default=10, metavar="N", help="a row (default 10)")
+    parser.add_argument("--agents", type=count, default=100, metavar="N", help="how many (default 100)")
+    parser.add_argument("--rate", type=positive, default=1.0, metavar="R", help="blocks a second of each (default 1)")
+    parser.add_argument("--seconds", type=positive, default=20.0, metavar="S", help="how long (default 20)")
+    parser.add_argument("--ramp", type=not_negative, default=0.0, metavar="S", help="seconds over which they begin (0)")
+    parser.add_argument("--backlog", type=count_or_none, default=0, metavar="N", help="blocks each holds at first (0)")
+    parser.add_argument("--rows", type=count, default=4, metavar="N", help="a block (default 4)")
+    parser.add_argument("--channels", type=count, default=10, metavar="N", help="a row (default 10)")
     parser.add_argument("--seed", type=int, default=1, help="decides values and ids (default 1)")
     parser.add_argument("--json", action="store_true", help="the last line is JSON")
 
@@ -54,22 +51,21 @@ def run(args: argparse.Namespace) -> int:
     from simulators.fleet.load import FleetPlan, run_fleet  # noqa: PLC0415 - --help loads none of it
     from simulators.fleet.site import fleet_site  # noqa: PLC0415
 
-    for number in (signal.SIGTERM, signal.SIGHUP):
-        signal.signal(number, _interrupt)
+    end_on_signals()
     names = [f"fleet-{number:05d}" for number in range(args.agents)]
     plan = FleetPlan(
         agents=names,
         rate=args.rate,
         seconds=args.seconds,
         ramp_s=args.ramp,
-        backlog=max(0, args.backlog),
+        backlog=args.backlog,
         rows=args.rows,
         channels=args.channels,
         seed=args.seed,
     )
     with tempfile.TemporaryDirectory(prefix="harkara-fleet-") as folder, fleet_site(Path(folder), names) as site:
-        _say(f"broker and collector run; {len(names)} agents are enrolled")
-        figures = asyncio.run(run_fleet(plan, ("127.0.0.1", site.port), _say))
+        say(f"broker and collector run; {len(names)} agents are enrolled")
+        figures = asyncio.run(run_fleet(plan, ("127.0.0.1", site.port), say))
     print(
         f"{figures.agents} agents made {figures.sealed:,} blocks, {figures.readings:,} readings in {args.seconds:g} s, "
         f"{figures.held:.1%} of what was asked; {figures.stored:,} are stored, {figures.pending:,} pending. "
@@ -79,32 +75,3 @@ def run(args: argparse.Namespace) -> int:
     if args.json:
         print(json.dumps(asdict(figures)), flush=True)
     return 0 if figures.clean else 1
-
-
-def _say(text: str) -> None:
-    print(f"{time.strftime('%H:%M:%S')}  {text}", flush=True)
-
-
-def _count(text: str) -> int:
-    value = int(text)
-    if value < 1:
-        raise argparse.ArgumentTypeError(f"must be 1 or more, not {text}")
-    return value
-
-
-def _positive(text: str) -> float:
-    value = float(text)
-    if not 0 < value < float("inf"):
-        raise argparse.ArgumentTypeError(f"must be more than 0, not {text}")
-    return value
-
-
-def _not_negative(text: str) -> float:
-    value = float(text)
-    if not 0 <= value < float("inf"):
-        raise argparse.ArgumentTypeError(f"must be 0 or more, not {text}")
-    return value
-
-
-def _interrupt(number: int, frame: FrameType | None) -> NoReturn:  # noqa: ARG001
-    raise KeyboardInterrupt

@@ -10,6 +10,8 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
+from simulators.cli_words import count, not_negative, positive
+
 if TYPE_CHECKING:
     from simulators.recordings.player import Log
     from simulators.truth import TruthLog
@@ -57,15 +59,15 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     way.add_argument("--port-link", type=Path, metavar="PATH", help="the same as --to pty:PATH")
     parser.add_argument("--kind", choices=KINDS, default="", help="what the file is, where it cannot be found out")
-    parser.add_argument("--speed", type=_speed, default=1.0, metavar="X", help="2 is twice as fast, 0 at once")
+    parser.add_argument("--speed", type=not_negative, default=1.0, metavar="X", help="2 is twice as fast, 0 at once")
     parser.add_argument("--loop", action="store_true", help="begin again at the end, until Ctrl-C")
     parser.add_argument(
         "--rebase", choices=("now",), help="move the times in it so that it begins now, checksums rewritten"
     )
     parser.add_argument("--wait-for-reader", action="store_true", help="say nothing before somebody listens")
-    parser.add_argument("--baud", type=int, default=9600, help="pace of bytes without times (default 9600)")
+    parser.add_argument("--baud", type=count, default=9600, help="pace of bytes without times (default 9600)")
     parser.add_argument(
-        "--interval", type=float, default=1.0, metavar="S", help="pace of frames without times (default 1)"
+        "--interval", type=positive, default=1.0, metavar="S", help="pace of frames without times (default 1)"
     )
     parser.add_argument("--time-column", default="", metavar="NAME", help="column of a table that tells the time")
     parser.add_argument("--truth", type=Path, metavar="FILE", help="the receiver's own log of an NMEA recording")
@@ -157,7 +159,7 @@ def add_record_arguments(parser: argparse.ArgumentParser) -> None:
     parser.formatter_class = argparse.RawDescriptionHelpFormatter
     parser.add_argument("port", metavar="PORT", help="a serial port, or socket://HOST:PORT")
     parser.add_argument("-o", "--output", type=Path, required=True, metavar="FILE", help="a new file")
-    parser.add_argument("--baud", type=int, default=9600, help="of the port (default 9600)")
+    parser.add_argument("--baud", type=count, default=9600, help="of the port (default 9600)")
     parser.add_argument(
         "--between", type=Path, metavar="PATH", help="a terminal for the reader, so that what it asks is recorded too"
     )
@@ -181,10 +183,3 @@ def run_record(args: argparse.Namespace) -> int:
     pieces = record(args.port, args.output, baud=args.baud, between=args.between, pace=pace)
     print(f"recorded {pieces} pieces")
     return 0
-
-
-def _speed(text: str) -> float:
-    value = float(text)
-    if not 0 <= value < float("inf"):
-        raise argparse.ArgumentTypeError(f"must be 0 or more, not {text}")
-    return value

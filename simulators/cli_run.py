@@ -5,14 +5,11 @@ from __future__ import annotations
 import argparse
 import contextlib
 import json
-import shutil
-import signal
 import tempfile
-import time
-from collections.abc import Iterator
 from pathlib import Path
-from types import FrameType
-from typing import TYPE_CHECKING, Final, NoReturn
+from typing import TYPE_CHECKING, Final
+
+from simulators.cli_words import end_on_signals, not_negative, run_folder, say
 
 if TYPE_CHECKING:
     from simulators.scenario.claims import Claim
@@ -48,7 +45,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("scenario", type=Path, metavar="SCENARIO", help="the scenario file")
     parser.add_argument(
         "--speed",
-        type=_speed,
+        type=not_negative,
         metavar="X",
         help="devices' time by real time; 0 as fast as can be (default: the file's)",
     )
@@ -91,15 +88,14 @@ def run(args: argparse.Namespace) -> int:
     scenario = load(args.scenario)
     if args.full_stack and not scenario.agent:
         raise ConfigError("has no [[agent]]", file=args.scenario, hint="leave --full-stack out, or add one")
-    for number in (signal.SIGTERM, signal.SIGHUP):
-        signal.signal(number, _interrupt)
+    end_on_signals()
     stack = bool(scenario.agent) and not args.dry_run
     speed = 0.0 if args.dry_run else scenario.speed if args.speed is None else args.speed
     pace = f"{speed:g} times" if speed else "full speed"
-    _say(f"{scenario.title or args.scenario.stem}: {scenario.duration:,.0f} s at {pace}, seed {scenario.seed}")
-    with _folder(args.dir, wanted=stack) as folder:
+    say(f"{scenario.title or args.scenario.stem}: {scenario.duration:,.0f} s at {pace}, seed {scenario.seed}")
+    with run_folder(args.dir, prefix="harkara-run-") if stack else contextlib.nullcontext() as folder:
         manner = Manner(speed=speed, truth=args.truth, folder=folder, stack=stack, carriers=not args.dry_run)
-        outcome = play(scenario, manner, _say)
+        outcome = play(scenario, manner, say)
         claims = check(scenario, outcome.figures)
         _report(scenario, outcome, claims)
     if args.json:
@@ -157,36 +153,3 @@ def _as_json(outcome: Outcome, claims: list[Claim]) -> dict[str, object]:
         "streams": outcome.hashes,
         "seconds": outcome.seconds,
     }
-
-
-@contextlib.contextmanager
-def _folder(wish: Path | None, *, wanted: bool) -> Iterator[Path | None]:
-    if not wanted:
-        yield None
-    elif wish is not None:
-        if wish.exists() and any(wish.iterdir()):
-            raise FileExistsError(17, "is not empty; name another with --dir", str(wish))
-        wish.mkdir(parents=True, exist_ok=True)
-        yield wish
-    else:
-        # Not TemporaryDirectory: what a killed agent left must not keep us from ending.
-        folder = Path(tempfile.mkdtemp(prefix="harkara-run-"))
-        try:
-            yield folder
-        finally:
-            shutil.rmtree(folder, ignore_errors=True)
-
-
-def _say(text: str) -> None:
-    print(f"{time.strftime('%H:%M:%S')}  {text}", flush=True)
-
-
-def _speed(text: str) -> float:
-    value = float(text)
-    if not 0 <= value < float("inf"):
-        raise argparse.ArgumentTypeError(f"must be 0 or more, not {text}")
-    return value
-
-
-def _interrupt(number: int, frame: FrameType | None) -> NoReturn:  # noqa: ARG001
-    raise KeyboardInterrupt

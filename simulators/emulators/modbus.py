@@ -6,8 +6,9 @@ import struct
 from collections.abc import Callable, Mapping, Sequence
 from typing import Final
 
-from simulators.emulators.checks import modbus_crc
-from simulators.emulators.port import Frame, Measurement
+from simulators.checksums import crc_modbus
+from simulators.emulators.port import Measurement
+from simulators.frames import Frame
 
 _ILLEGAL_FUNCTION: Final = 1
 _ILLEGAL_ADDRESS: Final = 2
@@ -42,10 +43,10 @@ class ModbusSlave:
         """Answer one whole RTU frame."""
         if len(request) < 4 or request[0] != self.unit:
             return ()
-        if modbus_crc(request[:-2]).to_bytes(2, "little") != request[-2:]:
+        if crc_modbus(request[:-2]).to_bytes(2, "little") != request[-2:]:
             return ()
         reply = bytes((self.unit,)) + self.respond(request[1:-2])
-        return (Frame(reply + modbus_crc(reply).to_bytes(2, "little"), delay_ns=_TURNAROUND_NS),)
+        return (Frame(reply + crc_modbus(reply).to_bytes(2, "little"), delay_ns=_TURNAROUND_NS),)
 
     def respond(self, pdu: bytes) -> bytes:
         """The answer to a request without its envelope, as Modbus TCP carries it too."""

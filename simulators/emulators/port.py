@@ -6,23 +6,10 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal, Protocol
 
+from simulators.frames import Frame
+
 Transport = Literal["serial", "modbus", "sdi-12", "directory", "mqtt", "i2c", "udp", "pulse", "ble"]
 """How it is reached; ``modbus`` is bytes of RTU, ``directory`` has a path as a frame's channel, ``mqtt`` a topic."""
-
-
-@dataclass(frozen=True, slots=True)
-class Frame:
-    """Bytes a device says at once.
-
-    Attributes:
-        data: The bytes.
-        channel: Path below the tree, or topic; empty on a wire.
-        delay_ns: After the measurement or the request. [ns]
-    """
-
-    data: bytes
-    channel: str = ""
-    delay_ns: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -76,11 +63,3 @@ class Model:
     channels: Mapping[str, float]
     make: Callable[[int], Emulator]
     address: int = 0
-
-
-class Speaker:
-    """A device that speaks by itself and listens to nobody."""
-
-    def answer(self, request: bytes, at_ns: int) -> Sequence[Frame]:  # noqa: ARG002 - it has no ears
-        """Nothing."""
-        return ()

@@ -9,21 +9,7 @@ from typing import Final
 import numpy as np
 
 from simulators.faults.schedule import Schedule
-
-
-@dataclass(frozen=True, slots=True)
-class Frame:
-    """What a device says at once.
-
-    Attributes:
-        data: Bytes.
-        channel: Part of a topic, or a path, where the carrier has them.
-        delay_ns: After the measurement's time. [ns]
-    """
-
-    data: bytes
-    channel: str = ""
-    delay_ns: int = 0
+from simulators.frames import Frame
 
 
 @dataclass(slots=True)

@@ -43,8 +43,6 @@ class Connection(asyncio.Protocol):
         self._rest = bytearray()
         self._transport: asyncio.Transport | None = None
         self._packet_id = 0
-        self.bytes_up = 0
-        """Bytes written."""
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """TCP stands: say who we are."""
@@ -96,7 +94,6 @@ class Connection(asyncio.Protocol):
     def _write(self, data: bytes) -> None:
         if self._transport is not None:
             self._transport.write(data)
-            self.bytes_up += len(data)
 
 
 def _packet_bytes(data: bytearray) -> int:

@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Final
 
+from simulators.checksums import crc_modbus
 from simulators.recordings.model import Piece, Recording, RecordingError
 
 MAGICS: Final = {b"\xa1\xb2\xc3\xd4", b"\xd4\xc3\xb2\xa1", b"\xa1\xb2\x3c\x4d", b"\x4d\x3c\xb2\xa1"}
@@ -108,13 +109,3 @@ def _rtu_frames(data: bytes) -> Iterator[bytes]:
         frame = data[at + 6 : end]
         yield frame + crc_modbus(frame).to_bytes(2, "little")
         at = end
-
-
-def crc_modbus(data: bytes) -> int:
-    """CRC-16 of an RTU frame: initial 0xFFFF, reflected 0x8005 (MODBUS over Serial Line V1.02, 2.5.1.2)."""
-    crc = 0xFFFF
-    for byte in data:
-        crc ^= byte
-        for _ in range(8):
-            crc = crc >> 1 ^ (0xA001 if crc & 1 else 0)
-    return crc

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from simulators.carriers import Carrier
-from simulators.faults.bytes import Frame
+from simulators.frames import Frame
 from simulators.pace import Pace
 from simulators.recordings.model import SECOND_NS, Piece, Recording
 

@@ -8,6 +8,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Final
 
+from simulators.checksums import ubx_checksum
 from simulators.nmea_log import read_nmea_log, shifted
 from simulators.recordings.model import SECOND_NS, Piece, Recording, RecordingError, at_baud, evenly
 
@@ -92,15 +93,6 @@ def _ubx_end(data: bytes, at: int) -> int:
         return 0
     end = at + _UBX_FRAME_BYTES + int.from_bytes(data[at + 4 : at + 6], "little")
     return end if end <= len(data) and data[end - 2 : end] == ubx_checksum(data[at + 2 : end - 2]) else 0
-
-
-def ubx_checksum(body: bytes) -> bytes:
-    """Two bytes over class, id, length and payload: the 8-bit Fletcher of RFC 1145, UBX-13003221, 32.4."""
-    first = second = 0
-    for byte in body:
-        first = (first + byte) & 0xFF
-        second = (second + first) & 0xFF
-    return bytes((first, second))
 
 
 class _Clock:

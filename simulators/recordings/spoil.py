@@ -13,8 +13,9 @@ from typing import BinaryIO, Final, Self
 import numpy as np
 
 from harkara_io.errors import nearest_hint
-from simulators.faults.bytes import ByteFault, Frame
+from simulators.faults.bytes import ByteFault
 from simulators.faults.schedule import Schedule
+from simulators.frames import Frame
 from simulators.recordings.model import RecordingError
 from simulators.scenario.model import BYTE_FAULTS
 from simulators.world.streams import stream

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, Final
 
+from simulators.checksums import crc_x25
 from simulators.recordings.model import Piece, Recording, RecordingError, at_baud
 
 ULOG_MAGIC: Final = b"ULog\x01\x12\x35"
@@ -94,16 +95,6 @@ def rebase(data: bytes, shift_ns: int) -> bytes:
     frame[payload_at : payload_at + 8] = (us + shift_ns // 1000).to_bytes(8, "little")
     frame[-2:] = crc_x25(bytes(frame[1 : header + data[1]]) + bytes((extra,))).to_bytes(2, "little")
     return bytes(frame)
-
-
-def crc_x25(data: bytes) -> int:
-    """CRC-16/MCRF4XX, as MAVLink's serialization page gives it: initial 0xFFFF, reflected 0x1021."""
-    crc = 0xFFFF
-    for byte in data:
-        low = (byte ^ crc) & 0xFF
-        low = (low ^ (low << 4)) & 0xFF
-        crc = (crc >> 8) ^ (low << 8) ^ (low << 3) ^ (low >> 4)
-    return crc & 0xFFFF
 
 
 def read_ulog(path: Path) -> Recording:

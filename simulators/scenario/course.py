@@ -12,11 +12,12 @@ from typing import Final, NamedTuple
 
 import numpy as np
 
-from simulators.faults.bytes import ByteFault, Frame
+from simulators.faults.bytes import ByteFault
 from simulators.faults.clock import ClockFault
 from simulators.faults.schedule import Schedule
 from simulators.faults.sensor import SensorFault, Values
-from simulators.scenario.lines import decimals
+from simulators.frames import Frame
+from simulators.scenario.lines import decimals, quantised
 from simulators.scenario.load import Placed, placed, struck
 from simulators.scenario.model import BYTE_FAULTS, CLOCK_FAULTS, SENSOR_FAULTS, FaultTable, Scenario, StationTable
 from simulators.scenario.models import PLACE_CHANNELS, channels_of, make
@@ -184,7 +185,7 @@ class _Talker:
             shown = clock.shown_ns(clock_ns, since_ns)
             if shown is not None:
                 clock_ns, faults = shown, (*faults, which)
-        felt = {channel: float(f"{value:.{decimals(channel)}f}") for channel, value in sensed.items()}
+        felt = quantised(sensed)
         intact = self.emulator.measure(Measurement(number, at_ns, clock_ns, true, felt))
         frames = intact
         for which, line, draws in self.byte_faults:

@@ -13,6 +13,7 @@ from typing import Final, NamedTuple
 from simulators import oracle
 from simulators.oracle import Stored, Window
 from simulators.scenario.lines import RECORD
+from simulators.scenario.names import TALLIED
 from simulators.truth import Emission
 
 _EXAMPLES_MAX: Final = 10
@@ -75,7 +76,7 @@ class Tally:
 
     def add(self, other: Tally) -> None:
         """Sum up."""
-        for name in ("said", "stored", "once", "unheard", "lost", "duplicated", "altered", "unexpected", "reordered"):
+        for name in TALLIED:
             setattr(self, name, getattr(self, name) + getattr(other, name))
         for text in other.examples:
             self.note(text)

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Final
 
-from simulators.faults.bytes import Frame
+from simulators.frames import Frame
 from simulators.nmea_log import nmea_checksum
 from simulators.scenario.ports import Measurement
 

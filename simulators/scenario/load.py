@@ -202,11 +202,3 @@ def _fault_device(fault: FaultTable, here: KeyPath, devices: list[Placed]) -> It
 
 def _line(lines: dict[KeyPath, int], where: KeyPath) -> int | None:
     return next((lines[where[:depth]] for depth in range(len(where), 0, -1) if where[:depth] in lines), None)
-
-
-def at_full_speed(scenario: Scenario) -> Scenario:
-    """The same without pauses."""
-    return scenario.model_copy(update={"speed": 0.0})
-
-
-__all__ = ["AGENT_MODELS", "Placed", "at_full_speed", "load", "placed", "struck"]

@@ -4,10 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
-FIGURES: Final = (
-    "measurements",
-    "frames",
-    "bytes",
+TALLIED: Final = (
     "said",
     "stored",
     "once",
@@ -17,10 +14,11 @@ FIGURES: Final = (
     "altered",
     "unexpected",
     "reordered",
-    "late",
 )
+"""Figures of the judge of lines."""
+FIGURES: Final = ("measurements", "frames", "bytes", *TALLIED, "late")
 """Figures a run has. Of the first three every run knows, of the others only one with agents."""
 LABELLED: Final = ("labelled", "precision", "recall")
 """Figures of one labelled kind of fault, as ``recall.stuck``."""
-STACK_FIGURES: Final = (*FIGURES[3:], *LABELLED)
+STACK_FIGURES: Final = (*TALLIED, "late", *LABELLED)
 """Figures that need a lake to compare with."""

@@ -18,6 +18,7 @@ from simulators.scenario.judgement import LATE_NS, Score, Spoken
 from simulators.scenario.lake import judge_lake
 from simulators.scenario.load import Placed, placed
 from simulators.scenario.model import LINK_FAULTS, PROCESS_FAULTS, FaultTable, Scenario
+from simulators.scenario.names import TALLIED
 from simulators.scenario.truth_file import TruthFile
 from simulators.scenario.valley import Valley
 
@@ -131,8 +132,7 @@ def _with_stack(
     run.look()
     say("comparing the truth with the lake")
     tally, outcome.scores = judge_lake(valley, devices, run.spoken, run.intact, run.labels)
-    names = ("said", "stored", "once", "unheard", "lost", "duplicated", "altered", "unexpected", "reordered")
-    outcome.figures |= {name: getattr(tally, name) for name in names}
+    outcome.figures |= {name: getattr(tally, name) for name in TALLIED}
     outcome.figures["late"] = sum(_late(looks) for looks in run.looks.values())
     for kind, score in outcome.scores.items():
         outcome.figures |= {

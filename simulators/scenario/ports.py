@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
-from simulators.faults.bytes import Frame
+from simulators.frames import Frame
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,10 +33,3 @@ class Device(Protocol):
 
     def measure(self, measurement: Measurement) -> Sequence[Frame]:
         """What it says of a measurement."""
-
-
-class Answering(Protocol):
-    """A device that is asked."""
-
-    def answer(self, request: bytes, at_ns: int) -> bytes:
-        """What it answers; empty when it keeps silent."""

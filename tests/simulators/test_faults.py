@@ -7,10 +7,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from simulators.faults.bytes import ByteFault, Frame, resampled
+from simulators.faults.bytes import ByteFault, resampled
 from simulators.faults.clock import ClockFault
 from simulators.faults.schedule import Schedule
 from simulators.faults.sensor import SensorFault
+from simulators.frames import Frame
 from simulators.scenario.model import BYTE_FAULTS, CLOCK_FAULTS, SENSOR_FAULTS
 from simulators.world.streams import stream
 

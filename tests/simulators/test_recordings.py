@@ -15,11 +15,12 @@ from pymavlink.dialects.v20 import common as mavlink
 from pynmeagps import NMEAReader
 from pyubx2 import UBX_PROTOCOL, UBXReader
 
+from simulators.checksums import crc_modbus, crc_x25
 from simulators.recordings.detect import READERS, Reading, kind_of, read
 from simulators.recordings.model import Recording, RecordingError
-from simulators.recordings.packets import crc_modbus, modbus_rtu
+from simulators.recordings.packets import modbus_rtu
 from simulators.recordings.serial_logs import split
-from simulators.recordings.telemetry_logs import crc_x25, rebase
+from simulators.recordings.telemetry_logs import rebase
 
 SHIFT = timedelta(days=400, hours=5, seconds=7)
 SHIFT_NS = int(SHIFT.total_seconds()) * 1_000_000_000

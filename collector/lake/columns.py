@@ -70,11 +70,13 @@ def rows_of(
         ],
         schema=READING.arrow,
     )
-    kept = [
-        (first_block + index, entry, info)
-        for index, (entry, info) in enumerate(zip(entries, batch.blocks, strict=True))
-        if info is not None
-    ]
+    kept: list[tuple[int, JournalEntry, BlockInfo]] = []
+    undecodable: list[tuple[int, JournalEntry]] = []
+    for number, (entry, info) in enumerate(zip(entries, batch.blocks, strict=True), first_block):
+        if info is None:
+            undecodable.append((number, entry))
+        else:
+            kept.append((number, entry, info))
     tables = [
         (READING, readings),
         (EXACT, _exact(series, batch, block_ids)),
@@ -83,11 +85,6 @@ def rows_of(
     with_records = [(number, info) for number, _, info in kept if info.texts or info.losses or info.anchors]
     if with_records:
         tables += [(EVENT, _events(with_records)), (LOSS, _losses(with_records)), (ANCHOR, _anchors(with_records))]
-    undecodable = [
-        (first_block + index, entry)
-        for index, (entry, info) in enumerate(zip(entries, batch.blocks, strict=True))
-        if info is None
-    ]
     if undecodable:
         tables.append((LOSS, _set_aside(undecodable)))
     return Rows(

@@ -44,7 +44,8 @@ class Feed:
         """Take entries that follow those of the last call in the journal without a gap. Never waits."""
         if not entries:
             return
-        size = sum(len(entry.data) for entry in entries)
+        sizes = [len(entry.data) for entry in entries]
+        size = sum(sizes)
         with self._lock:
             # The first call follows an unknown entry: nothing before it was offered.
             follows = entries[0].position - 1 if self._last is None else self._last
@@ -55,7 +56,7 @@ class Feed:
             # A commit may hold millions of readings; whoever takes them decodes a piece at a time.
             for first in range(0, len(entries), PIECE_BLOCKS):
                 part = entries[first : first + PIECE_BLOCKS]
-                self._pieces.append(_Piece(follows, part, sum(len(entry.data) for entry in part)))
+                self._pieces.append(_Piece(follows, part, sum(sizes[first : first + PIECE_BLOCKS])))
                 follows = part[-1].position
             self._bytes += size
 

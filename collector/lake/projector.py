@@ -84,7 +84,7 @@ class Projector:
         self._read_ahead: Sequence[JournalEntry] = ()
         self._staged: list[tuple[str, int, int, int]] = []
         self._staged_losses: list[tuple[str, int, int]] = []
-        self._staged_aside = 0
+        self._skipped_before: Final = self._note.skipped
         self._oldest_staged_s: float | None = None
         self._marked_s = 0.0
         self._wanted = 0
@@ -215,13 +215,12 @@ class Projector:
         ]
         self._staged_losses += [(i.header.agent, x.segment, x.readings) for _, i in rows.blocks for x in i.losses]
         self._staged_losses += [(entry.agent, entry.segment, entry.readings) for entry in rows.undecodable]
-        self._staged_aside += len(rows.undecodable)
         self._note = CommitNote(
             identity=self._identity,
             position=position,
             next_block=self._note.next_block + len(fresh),
             next_series=self._lake.dictionary.next_id,
-            skipped=self._note.skipped + len(batch.rejected),
+            skipped=self._note.skipped + len(rows.undecodable),
         )
         self._stats = replace(self._stats, repeated=self._stats.repeated + repeated)
         if self._oldest_staged_s is None:
@@ -278,13 +277,13 @@ class Projector:
                 blocks=self._stats.blocks + len(self._staged),
                 readings=self._stats.readings + sum(row[3] for row in self._staged),
                 commits=self._stats.commits + 1,
-                poisoned=self._stats.poisoned + self._staged_aside,
+                poisoned=self._note.skipped - self._skipped_before,
             )
             self._forget_staged()
             self._change.notify_all()
 
     def _forget_staged(self) -> None:
-        self._staged, self._staged_losses, self._staged_aside, self._oldest_staged_s = [], [], 0, None
+        self._staged, self._staged_losses, self._oldest_staged_s = [], [], None
 
     def _mark(self) -> None:
         self._marked_s = time.monotonic()

@@ -14,7 +14,7 @@ from device_profiles import catalogue
 from device_profiles.engine.profile import Profile
 from device_profiles.engine.rows import Decoded
 from device_profiles.language.check import check_file
-from device_profiles.quality import REASONS
+from device_profiles.quality import REASONS, Flag
 from device_profiles.rejects import FrameRejected, RejectReason
 from device_profiles.tools.vectors import run_profile
 
@@ -63,6 +63,19 @@ def test_profile_passes_its_vectors(name: str) -> None:
     results = run_profile(name)
     assert results
     assert [result for result in results if result.faults] == []
+
+
+@pytest.mark.parametrize("name", IDS)
+def test_profile_proves_a_right_frame_and_a_failure(name: str) -> None:
+    tests = PROFILES[name].document["tests"]
+    marked = [
+        value
+        for test in tests
+        for value in test.get("expect", {}).values()
+        if isinstance(value, dict) and ("reason" in value or value.get("flag", Flag.UNKNOWN) > Flag.UNKNOWN)
+    ]
+    assert marked or any("reject" in test for test in tests)
+    assert len(tests) >= 2
 
 
 @pytest.mark.parametrize("name", IDS)

@@ -29,3 +29,19 @@ async def readable(*fds: int, timeout_s: float | None = None) -> bool:
         for fd in fds:
             loop.remove_reader(fd)
     return True
+
+
+async def writable(fd: int) -> None:
+    """Wait until ``fd`` takes bytes, has ended or has failed."""
+    loop = asyncio.get_running_loop()
+    future: asyncio.Future[None] = loop.create_future()
+
+    def ready() -> None:
+        if not future.done():
+            future.set_result(None)
+
+    loop.add_writer(fd, ready)
+    try:
+        await future
+    finally:
+        loop.remove_writer(fd)

@@ -115,3 +115,15 @@ class ByteSource(Protocol):
     def starts_clean(self) -> bool:
         """Whether the first byte after opening begins a line; a serial port is joined in mid-sentence."""
         ...
+
+
+class ByteLine(ByteSource, Protocol):
+    """A stream that can be spoken to: a serial port or a TCP connection."""
+
+    async def write(self, data: bytes) -> None:
+        """Send all of ``data``.
+
+        Raises:
+            LinkDown: The line is gone or takes nothing.
+        """
+        ...

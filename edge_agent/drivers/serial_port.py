@@ -5,10 +5,11 @@ from __future__ import annotations
 import asyncio
 import errno
 import os
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from edge_agent.drivers.fd import readable
+from edge_agent.drivers.fd import readable, writable
 from edge_agent.drivers.ports import LinkDown
 
 if TYPE_CHECKING:
@@ -16,23 +17,47 @@ if TYPE_CHECKING:
 
 READ_BYTES_MAX: Final = 4096
 """A kernel tty buffer. [bytes]"""
+WRITE_S_MAX: Final = 5.0
+"""A port that takes nothing for this long is hung; a request is a few bytes. [s]"""
 OPEN_S_MAX: Final = 10.0
 """An adapter whose driver hangs in ``open`` is given up for this round. [s]"""
 
 
-class SerialPort:
-    """Eight data bits, no parity, one stop bit, no flow control, ours alone.
+@dataclass(frozen=True, slots=True)
+class LineFormat:
+    """How characters stand on the line.
 
     Attributes:
-        path: Device file.
         baud: Speed. [1/s]
+        data_bits: 7 or 8.
+        parity: ``none``, ``even`` or ``odd``.
+        stop_bits: 1 or 2.
+    """
+
+    baud: int = 9600
+    data_bits: int = 8
+    parity: str = "none"
+    stop_bits: int = 1
+
+    @property
+    def character_s(self) -> float:
+        """Time of one character with its start, parity and stop bits. [s]."""
+        return (1 + self.data_bits + (self.parity != "none") + self.stop_bits) / self.baud
+
+
+class SerialPort:
+    """A port without flow control, ours alone; the name is resolved again at each opening.
+
+    Attributes:
+        path: Device file, best a stable name (``/dev/serial/by-id/...`` or ``by-path``).
+        format: Speed and character.
     """
 
     starts_clean = False
 
-    def __init__(self, path: Path, baud: int) -> None:
+    def __init__(self, path: Path, baud: int | LineFormat) -> None:
         self.path = path
-        self.baud = baud
+        self.format = baud if isinstance(baud, LineFormat) else LineFormat(baud)
         self._port: serial.Serial | None = None
 
     async def open(self) -> None:
@@ -44,7 +69,7 @@ class SerialPort:
         try:
             # Opening can block in the kernel for as long as an adapter hangs; others must not wait for it.
             async with asyncio.timeout(OPEN_S_MAX):
-                self._port = await asyncio.to_thread(_open, self.path, self.baud)
+                self._port = await asyncio.to_thread(_open, self.path, self.format)
         except TimeoutError:
             raise LinkDown(f"{self.path} does not open: is the adapter hung?") from None
 
@@ -68,6 +93,52 @@ class SerialPort:
             raise LinkDown(f"{self.path} was hung up")
         return data
 
+    async def write(self, data: bytes) -> None:
+        """Send all of ``data``; returns when the kernel has it.
+
+        Raises:
+            LinkDown: The port is gone, or takes nothing for ``WRITE_S_MAX``.
+        """
+        assert self._port is not None, "write follows open"
+        fd = int(self._port.fileno())
+        try:
+            async with asyncio.timeout(WRITE_S_MAX):
+                while data:
+                    try:
+                        data = data[os.write(fd, data) :]
+                    except BlockingIOError:
+                        await writable(fd)
+        except TimeoutError:
+            raise LinkDown(f"{self.path} takes no bytes: is the adapter hung?") from None
+        except OSError as exc:
+            raise LinkDown(f"{self.path} is gone ({exc.strerror})") from exc
+
+    async def send_break(self, seconds: float) -> None:
+        """Hold the line in its break state.
+
+        Raises:
+            LinkDown: The port is gone.
+        """
+        assert self._port is not None, "send_break follows open"
+        try:
+            self._port.break_condition = True
+            await asyncio.sleep(seconds)
+            self._port.break_condition = False
+        except OSError as exc:
+            raise LinkDown(f"{self.path} is gone ({exc.strerror})") from exc
+
+    def drop_input(self) -> None:
+        """Forget what has come and was not read.
+
+        Raises:
+            LinkDown: The port is gone.
+        """
+        assert self._port is not None, "drop_input follows open"
+        try:
+            self._port.reset_input_buffer()
+        except OSError as exc:
+            raise LinkDown(f"{self.path} is gone ({exc.strerror})") from exc
+
     async def close(self) -> None:
         """Close the port; never raises."""
         port, self._port = self._port, None
@@ -78,15 +149,23 @@ class SerialPort:
                 return
 
 
-def _open(path: Path, baud: int) -> serial.Serial:
+def _open(path: Path, line: LineFormat) -> serial.Serial:
     import serial  # noqa: PLC0415 - an agent without serial devices need not hold it in memory
 
     try:
-        return serial.Serial(str(path), baud, timeout=0, exclusive=True)
+        return serial.Serial(
+            str(path),
+            line.baud,
+            bytesize=line.data_bits,
+            parity={"none": "N", "even": "E", "odd": "O"}[line.parity],
+            stopbits=line.stop_bits,
+            timeout=0,
+            exclusive=True,
+        )
     except serial.SerialException as exc:
         raise LinkDown(_why(path, exc)) from exc
     except (OSError, ValueError) as exc:
-        raise LinkDown(f"{path} cannot be used at {baud} baud: {exc}") from exc
+        raise LinkDown(f"{path} cannot be used at {line.baud} baud: {exc}") from exc
 
 
 def _why(path: Path, exc: OSError) -> str:

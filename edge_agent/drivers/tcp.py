@@ -11,6 +11,8 @@ from edge_agent.drivers.ports import LinkDown
 READ_BYTES_MAX: Final = 4096
 CONNECT_S_MAX: Final = 10.0
 """How long to wait for an answer. [s]"""
+WRITE_S_MAX: Final = 5.0
+"""A peer that takes nothing for this long is gone. [s]"""
 PROBE_AFTER_S: Final = 30
 """A silent peer is probed after this long, so that a half-open link ends within about a minute. [s]"""
 
@@ -72,6 +74,22 @@ class TcpStream:
         if not data:
             raise LinkDown(f"{self.host}:{self.port} closed the connection")
         return data
+
+    async def write(self, data: bytes) -> None:
+        """Send all of ``data``; returns when the kernel has room for more.
+
+        Raises:
+            LinkDown: The peer closed, vanished or takes nothing.
+        """
+        assert self._writer is not None, "write follows open"
+        try:
+            async with asyncio.timeout(WRITE_S_MAX):
+                self._writer.write(data)
+                await self._writer.drain()
+        except TimeoutError:
+            raise LinkDown(f"{self.host}:{self.port} takes no bytes") from None
+        except OSError as exc:
+            raise LinkDown(f"{self.host}:{self.port}: {exc.strerror or exc}") from exc
 
     async def close(self) -> None:
         """Close the connection; never raises."""

@@ -1,0 +1,176 @@
+"""A device on a byte stream whose frames a profile describes: it speaks by itself, or when it is asked."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+
+from device_profiles.engine.profile import Profile
+from device_profiles.framing.factory import framer
+from device_profiles.rejects import FrameRejected
+from edge_agent.clock import Clock
+from edge_agent.drivers.ports import ByteLine, LinkDown, Read
+from edge_agent.drivers.profiled import reads_of
+from edge_agent.drivers.schedule import Schedule
+
+UNANSWERED_MAX: Final = 3
+"""So many questions without one good frame, and the line is opened anew: adapters hang, devices lose their mode."""
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """What is sent to the device.
+
+    Attributes:
+        name: Of the request in the profile.
+        data: The bytes.
+        wait_s: Before anything else is sent: the device is busy. [s]
+    """
+
+    name: str
+    data: bytes
+    wait_s: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class Conversation:
+    """What a profile says of asking its devices.
+
+    Attributes:
+        first: Sent once after each opening; brings the device into the mode that is read.
+        each: Sent at each tick; empty for a device that speaks by itself.
+        every_s: How often it makes sense to ask. [s]
+    """
+
+    first: tuple[Question, ...]
+    each: tuple[Question, ...]
+    every_s: float
+
+
+def conversation(document: Mapping[str, Any]) -> Conversation:
+    """The questions of a profile, in order. A request that writes is sent only where a step asks for it."""
+    requests = {str(table["name"]): table for table in document.get("requests") or ()}
+    steps: Sequence[Mapping[str, Any]] = document.get("steps") or ()
+    first = tuple(
+        _question(requests[step["request"]], step)
+        for step in steps
+        if step["do"] in {"initialise", "write"} and "request" in step
+    )
+    named = [requests[step["request"]] for step in steps if step["do"] in {"start", "read"} and "request" in step]
+    asked = named or [table for table in requests.values() if "every_s" in table and not table.get("writes")]
+    intervals = [float(table["every_s"]) for table in asked if "every_s" in table]
+    usual = float((document.get("polling") or {}).get("interval_s") or 60)
+    return Conversation(first, tuple(_question(table, {}) for table in asked), min(intervals, default=usual))
+
+
+def _question(table: Mapping[str, Any], step: Mapping[str, Any]) -> Question:
+    data = bytes.fromhex(table["hex"]) if "hex" in table else str(table.get("text") or "").encode()
+    return Question(str(table["name"]), data, float(step.get("wait_s") or 0))
+
+
+class FramedDriver:
+    """Frames of one device on a line of its own.
+
+    Attributes:
+        silence_s: The line counts as down after this long without a byte; nought never. [s]
+    """
+
+    def __init__(
+        self,
+        line: ByteLine,
+        profile: Profile,
+        clock: Clock,
+        *,
+        schedule: Schedule | None = None,
+        silence_s: float = 0,
+    ) -> None:
+        """Prepare; nothing is opened.
+
+        Args:
+            line: Where it is.
+            profile: Of the model.
+            clock: For arrivals.
+            schedule: When to ask; None only listens.
+            silence_s: See the class.
+
+        Raises:
+            ProfileError: The profile's transport is no byte stream.
+        """
+        self.silence_s = silence_s
+        self._line, self._profile, self._clock, self._schedule = line, profile, clock, schedule
+        self._talk = conversation(profile.document)
+        self._framer = framer(profile)
+        self._tick_s = 0.0
+        self._heard_s = 0.0
+        self._unanswered = 0
+
+    async def open(self) -> None:
+        """Open the line and bring the device into its mode; raises ``LinkDown`` or ``NotReady``."""
+        await self._line.open()
+        self._framer = framer(self._profile)
+        self._unanswered = 0
+        now_s = self._heard_s = self._clock.monotonic_s()
+        if self._schedule is None:
+            return
+        busy_s = 0.0
+        for question in self._talk.first:
+            await self._line.write(question.data)
+            busy_s += question.wait_s
+        self._tick_s = now_s + max(busy_s, self._schedule.next_in_s())
+
+    async def read(self) -> list[Read]:
+        """Samples and rejects that the next bytes complete; asks when it is time.
+
+        Raises:
+            LinkDown: The line is gone, silent for too long, or the device leaves questions unanswered.
+        """
+        now_s = self._clock.monotonic_s()
+        if self._schedule is not None and now_s >= self._tick_s:
+            await self._ask(self._schedule)
+        data = await self._line.read(self._patience_s())
+        if data is None:
+            return self._silent()
+        self._heard_s = self._clock.monotonic_s()
+        return self._take(self._framer.feed(data))
+
+    async def close(self) -> list[Read]:
+        """Close the line; half a frame is a reject."""
+        await self._line.close()
+        return self._take(self._framer.flush())
+
+    def notes(self) -> dict[str, int]:
+        """Ticks that passed unserved."""
+        missed = self._schedule.missed if self._schedule is not None else 0
+        return {"missed_polls": missed} if missed else {}
+
+    async def _ask(self, schedule: Schedule) -> None:
+        if self._unanswered >= UNANSWERED_MAX:
+            raise LinkDown(f"no answer to {self._unanswered} requests: powered, wired and set to this speed?")
+        schedule.served()
+        self._unanswered += 1
+        for question in self._talk.each:
+            await self._line.write(question.data)
+        self._tick_s = self._clock.monotonic_s() + schedule.next_in_s()
+
+    def _patience_s(self) -> float | None:
+        now_s = self._clock.monotonic_s()
+        ends = [self._tick_s] if self._schedule is not None else []
+        if self.silence_s:
+            ends.append(self._heard_s + self.silence_s)
+        return max(0.0, min(ends) - now_s) if ends else None
+
+    def _silent(self) -> list[Read]:
+        if self.silence_s and self._clock.monotonic_s() >= self._heard_s + self.silence_s:
+            raise LinkDown(f"no byte for {self.silence_s:g} s")
+        return []
+
+    def _take(self, frames: Sequence[bytes | FrameRejected]) -> list[Read]:
+        arrived_ns = self._clock.wall_ns()
+        reads: list[Read] = []
+        for frame in frames:
+            decoded = frame if isinstance(frame, FrameRejected) else self._profile.decode(frame)
+            if not isinstance(decoded, FrameRejected):
+                self._unanswered = 0
+            reads += reads_of(decoded, arrived_ns)
+        return reads

@@ -11,32 +11,23 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Annotated, Any, Final, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints, field_validator, model_validator
+from pydantic import BaseModel, Field, StringConstraints, field_validator, model_validator
 
 from device_profiles import catalogue
 from device_profiles.errors import ProfileError
 from device_profiles.wire.model import ProfileRef
-from edge_agent import settings
+from edge_agent import settings, settings_devices
+from edge_agent.config_devices import AnyDevice, Device, Table, driver_problem
 from harkara_io import toml_config
 from harkara_io.errors import ConfigError, ConfigProblem
 from harkara_io.toml_lines import key_lines
 
 AgentId = Annotated[str, StringConstraints(pattern=r"^[a-z0-9-]{3,40}$")]
-DeviceId = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]{0,63}$")]
-ChannelName = Annotated[str, StringConstraints(pattern=r"^[A-Za-z_][A-Za-z0-9_.-]{0,63}$")]
 DRIVER_VERSION: Final = 1
 """Of how a driver without a profile names channels and units."""
 
-Seconds = Annotated[float, Field(ge=0, le=86_400)]
 
-
-class _Table(BaseModel):
-    """A table that knows all its keys."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-
-class Tls(_Table):
+class Tls(Table):
     """``[broker.tls]``."""
 
     ca_file: Path | None = None
@@ -50,7 +41,7 @@ class Tls(_Table):
         return self
 
 
-class Broker(_Table):
+class Broker(Table):
     """``[broker]``."""
 
     host: Annotated[
@@ -71,7 +62,7 @@ class Broker(_Table):
     tls: Tls | None = None
 
 
-class Outbox(_Table):
+class Outbox(Table):
     """``[outbox]``."""
 
     file: Path = Path("outbox.db")
@@ -80,76 +71,7 @@ class Outbox(_Table):
     commit_readings_max: Annotated[int, Field(ge=1, le=65_536)] = 4096
 
 
-class Channel(_Table):
-    """A channel in ``[device.channels]``."""
-
-    unit: Annotated[str, StringConstraints(max_length=40, pattern=r"^[\x21-\x7e]*$")] = ""
-    field: Annotated[str, StringConstraints(min_length=1, max_length=128)] | None = None
-
-
-_DRIVERS: Final = 'driver = "nmea" or driver = "lines"'
-
-
-class _Device(_Table):
-    """What all drivers share."""
-
-    id: Annotated[DeviceId, Field(examples=['id = "weather"'])]
-    port: Path | None = None
-    baud: Annotated[int, Field(ge=50, le=4_000_000)] = 9600
-    tcp: str | None = None
-    profile: Annotated[str, StringConstraints(min_length=1, max_length=128)] | None = None
-    seal_after_s: Annotated[float, Field(ge=0.1, le=86_400)] = 60.0
-    silence_s: Seconds = 0.0
-    reconnect_s_max: Annotated[float, Field(ge=0.2, le=3600)] = 5.0
-
-    @field_validator("tcp")
-    @classmethod
-    def _is_address(cls, value: str | None) -> str | None:
-        if value is not None and settings.split_address(value) is None:
-            raise ValueError(f"`{value}` is no address; write host:port, e.g. 192.168.1.20:10110")
-        return value
-
-
-class NmeaDevice(_Device):
-    """``driver = "nmea"``."""
-
-    driver: Annotated[Literal["nmea"], Field(examples=[_DRIVERS])]
-    checksum: Literal["required", "optional"] = "required"
-
-    @model_validator(mode="after")
-    def _one_source(self) -> Self:
-        if (self.port is None) == (self.tcp is None):
-            raise ValueError(f"device `{self.id}` needs one source; set either port or tcp")
-        return self
-
-
-class LinesDevice(_Device):
-    """``driver = "lines"``."""
-
-    driver: Annotated[Literal["lines"], Field(examples=[_DRIVERS])]
-    command: Annotated[list[Annotated[str, StringConstraints(min_length=1)]], Field(min_length=1)] | None = None
-    format: Literal["auto", "json", "csv"] = "auto"
-    separator: Literal[",", ";", "\t", " ", "|"] = ","
-    columns: Annotated[list[str], Field(min_length=1, max_length=256)] | None = None
-    time: str = "time"
-    time_unit: Literal["s", "ms", "us", "ns"] = "s"
-    channels: Annotated[dict[ChannelName, Channel], Field(max_length=256)] = Field(default_factory=dict)
-
-    @model_validator(mode="after")
-    def _one_source(self) -> Self:
-        if sum(source is not None for source in (self.port, self.tcp, self.command)) != 1:
-            raise ValueError(f"device `{self.id}` needs one source; set one of port, tcp and command")
-        fields = [each.field if each.field is not None else name for name, each in self.channels.items()]
-        for name in fields:
-            if fields.count(name) > 1:
-                raise ValueError(f"two channels of device `{self.id}` read the field `{name}`; keep one")
-        return self
-
-
-Device = Annotated[NmeaDevice | LinesDevice, Field(discriminator="driver")]
-
-
-class Config(_Table):
+class Config(Table):
     """A whole ``agent.toml``."""
 
     agent: Annotated[AgentId, Field(examples=['agent = "ridge-07" (3 to 40 of a-z, 0-9 and -, as enrolled)'])]
@@ -158,7 +80,7 @@ class Config(_Table):
     broker: Annotated[Broker, Field(examples=['[broker] and below it host = "mqtt.example.org"'])]
     outbox: Outbox = Outbox()
     device: Annotated[
-        list[Device],
+        list[AnyDevice],
         Field(
             min_length=1,
             max_length=256,
@@ -168,11 +90,11 @@ class Config(_Table):
 
     @field_validator("device")
     @classmethod
-    def _distinct(cls, devices: list[NmeaDevice | LinesDevice]) -> list[NmeaDevice | LinesDevice]:
+    def _distinct(cls, devices: list[Device]) -> list[Device]:
         for what in ("id", "port", "tcp"):
             seen: set[str] = set()
             for each in devices:
-                value = getattr(each, what)
+                value = getattr(each, what, None)
                 if value is not None and str(value) in seen:
                     raise ValueError(f"two devices have the {what} `{value}`; each needs its own")
                 seen.add(str(value))
@@ -199,14 +121,27 @@ def load(path: Path) -> settings.Config:
 def _profile_problems(config: settings.Config) -> Iterator[tuple[tuple[str | int, ...], ConfigProblem]]:
     for index, device in enumerate(config.device):
         try:
-            _profile(device)
+            misfit = _misfit(device)
+            if misfit is not None:
+                yield (
+                    ("device", index, "driver"),
+                    ConfigProblem(f"`device.{index + 1}.driver`: {misfit[0]}", None, misfit[1]),
+                )
         except ProfileError as exc:
             problem = exc.problems[0]
             what = f"`device.{index + 1}.profile`: {problem.what}"
             yield ("device", index, "profile"), ConfigProblem(what, None, problem.hint)
 
 
-def _profile(device: settings.Device) -> ProfileRef:
+def _misfit(device: settings_devices.Device) -> tuple[str, str] | None:
+    """Whether the profile's devices come over something this driver does not read; raises ``ProfileError``."""
+    if device.profile is None:
+        return None
+    transport = catalogue.load(device.profile).document["transport"]
+    return driver_problem(device.driver, (transport["kind"], *transport.get("also", ())), device.profile)
+
+
+def _profile(device: settings_devices.Device) -> ProfileRef:
     """What a block of this device names: its profile of the catalogue, or the driver that read it.
 
     Raises:
@@ -221,7 +156,8 @@ def _profile(device: settings.Device) -> ProfileRef:
 def _plain(value: Any) -> Any:  # noqa: ANN401 - from one family of types to another, by name
     """Checked tables as the settings of the same name."""
     if isinstance(value, BaseModel):
-        kind = getattr(settings, type(value).__name__)
+        name_ = type(value).__name__
+        kind = getattr(settings, name_, None) or getattr(settings_devices, name_)
         return kind(**{name: _plain(getattr(value, name)) for name in type(value).model_fields})
     if isinstance(value, list):
         return tuple(_plain(each) for each in value)

@@ -12,15 +12,10 @@ from device_profiles.rejects import FrameRejected
 from device_profiles.wire.delivery.backoff import Backoff
 from edge_agent.clock import Clock
 from edge_agent.counters import DeviceCounters
-from edge_agent.drivers.line_parser import LineParser, Wanted
-from edge_agent.drivers.lines import LinesDriver
-from edge_agent.drivers.nmea import NmeaDriver
-from edge_agent.drivers.ports import ByteSource, Driver, LinkDown, NotReady, Read
-from edge_agent.drivers.program import Program
-from edge_agent.drivers.serial_port import SerialPort
-from edge_agent.drivers.tcp import TcpStream
+from edge_agent.drivers.make import make
+from edge_agent.drivers.ports import Driver, LinkDown, NotReady, Read
 from edge_agent.samples import SampleQueue
-from edge_agent.settings import LinesDevice, NmeaDevice
+from edge_agent.settings_devices import Device
 
 log = logging.getLogger("harkara.agent.device")
 
@@ -100,40 +95,8 @@ class DeviceStage:
             log.info("device up device=%s source=%s", counters.id, counters.source)
 
 
-def build(config: NmeaDevice | LinesDevice, clock: Clock, queue: SampleQueue) -> tuple[DeviceStage, DeviceCounters]:
+def build(config: Device, clock: Clock, queue: SampleQueue) -> tuple[DeviceStage, DeviceCounters]:
     """The stage of a configured device, and what it counts."""
-    source, where = _source(config)
-    driver: Driver
-    if isinstance(config, NmeaDevice):
-        required = config.checksum == "required"
-        driver = NmeaDriver(source, clock, require_checksum=required, silence_s=config.silence_s)
-    else:
-        driver = LinesDriver(source, _parser(config), clock, silence_s=config.silence_s)
+    driver, where = make(config, clock)
     counters = DeviceCounters(config.id, config.driver, where)
     return DeviceStage(driver, counters, queue, reconnect_s_max=config.reconnect_s_max), counters
-
-
-def _source(config: NmeaDevice | LinesDevice) -> tuple[ByteSource, str]:
-    if config.port is not None:
-        return SerialPort(config.port, config.baud), str(config.port)
-    address = config.tcp_address
-    if address is not None:
-        return TcpStream(*address), f"{address[0]}:{address[1]}"
-    command = config.command if isinstance(config, LinesDevice) else None
-    assert command is not None, "the configuration was checked"
-    return Program(command), command[0]
-
-
-def _parser(config: LinesDevice) -> LineParser:
-    wanted = {
-        channel.field if channel.field is not None else name: Wanted(name, channel.unit)
-        for name, channel in config.channels.items()
-    }
-    return LineParser(
-        format=config.format,
-        separator=config.separator,
-        columns=tuple(config.columns or ()),
-        time_key=config.time,
-        time_unit=config.time_unit,
-        wanted=wanted,
-    )

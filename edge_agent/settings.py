@@ -5,14 +5,12 @@ Apart from the schema that checks them, because that costs 10 MB of memory and a
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Final, Literal
+from typing import Literal
 
 from device_profiles.wire.model import ProfileRef
-
-_ADDRESS: Final = re.compile(r"(\[[0-9A-Fa-f:.]+\]|[^:\s]+):(\d{1,5})")
+from edge_agent.settings_devices import Device
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,90 +84,6 @@ class Outbox:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Channel:
-    """One channel of a ``lines`` device.
-
-    Attributes:
-        unit: UCUM code of the number as the line gives it, e.g. ``Cel``, ``%``, ``hPa``; ``1`` for none.
-        field: Key or column of the line when it is named differently; dots reach into nested objects.
-    """
-
-    unit: str = ""
-    field: str | None = None
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Device:
-    """What all drivers share.
-
-    Attributes:
-        id: Unique within the agent; part of every reading's name.
-        port: Serial device, e.g. ``/dev/serial/by-id/...`` (stable over restarts) or a pty.
-        baud: Serial speed. [1/s]
-        tcp: ``host:port`` of a serial server, relay or instrument, instead of ``port``.
-        profile: Profile id of the model, carried with every block.
-        seal_after_s: A block is sealed this long after its first row, if it is not full before. [s]
-        silence_s: Reopen a port that gave no byte for this long; nought never does. [s]
-        reconnect_s_max: Ceiling of the jittered back-off between attempts to open. [s]
-    """
-
-    id: str
-    port: Path | None = None
-    baud: int = 9600
-    tcp: str | None = None
-    profile: str | None = None
-    seal_after_s: float = 60.0
-    silence_s: float = 0.0
-    reconnect_s_max: float = 5.0
-
-    @property
-    def tcp_address(self) -> tuple[str, int] | None:
-        """Host and port of ``tcp``."""
-        return split_address(self.tcp) if self.tcp is not None else None
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class NmeaDevice(_Device):
-    """An NMEA 0183 talker: positioning receiver, wind sensor, weather station, echo sounder.
-
-    Attributes:
-        driver: Fixed.
-        checksum: ``optional`` accepts sentences without one; only for old instruments that never send any.
-    """
-
-    driver: Literal["nmea"] = "nmea"
-    checksum: Literal["required", "optional"] = "required"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class LinesDevice(_Device):
-    """Anything that writes one reading per line, as JSON or CSV.
-
-    Attributes:
-        driver: Fixed.
-        command: Program and its arguments; its standard output is read and it is started again when it ends.
-        format: ``auto`` takes a line that starts with ``{`` as JSON, any other as CSV.
-        separator: Of CSV fields.
-        columns: Names of the CSV columns; when left out the first line that holds words instead of numbers names them.
-        time: Key or column with the sensor's own time; a line without it counts at its arrival.
-        time_unit: What a number in ``time`` counts since 1970.
-        channels: Channels by name; when left out every number of a line is one, with its key as name.
-    """
-
-    driver: Literal["lines"] = "lines"
-    command: tuple[str, ...] | None = None
-    format: Literal["auto", "json", "csv"] = "auto"
-    separator: str = ","
-    columns: tuple[str, ...] | None = None
-    time: str = "time"
-    time_unit: Literal["s", "ms", "us", "ns"] = "s"
-    channels: dict[str, Channel] = field(default_factory=dict)
-
-
-Device = NmeaDevice | LinesDevice
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class Config:
     """A whole ``agent.toml``.
 
@@ -202,11 +116,3 @@ class Config:
         if self.broker.username is not None:
             return self.broker.username
         return self.agent if self.broker.password_file is not None else None
-
-
-def split_address(text: str) -> tuple[str, int] | None:
-    """Host and port of ``host:port`` or ``[v6]:port``; None when it is neither."""
-    match = _ADDRESS.fullmatch(text)
-    if match is None or not 1 <= int(match[2]) <= 65535:
-        return None
-    return match[1].strip("[]"), int(match[2])

@@ -31,11 +31,11 @@ class Instrument:
 
     def __init__(self, name: Path) -> None:
         self.name = name
-        self._master = -1
+        self.master = -1
         self.plug_in()
 
     def plug_in(self) -> None:
-        self._master, slave = pty.openpty()
+        self.master, slave = pty.openpty()
         tty.setraw(slave)
         self.name.unlink(missing_ok=True)
         self.name.symlink_to(os.ttyname(slave))
@@ -43,14 +43,14 @@ class Instrument:
 
     def unplug(self) -> None:
         os.close(self._slave)
-        os.close(self._master)
+        os.close(self.master)
         self.name.unlink()
 
     def say(self, text: str | bytes) -> None:
-        os.write(self._master, text if isinstance(text, bytes) else text.encode())
+        os.write(self.master, text if isinstance(text, bytes) else text.encode())
 
     def close(self) -> None:
-        for fd in (self._slave, self._master):
+        for fd in (self._slave, self.master):
             try:
                 os.close(fd)
             except OSError:

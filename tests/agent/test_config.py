@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import dataclasses
 from pathlib import Path
+from typing import get_args
 
 import pytest
 from pydantic import BaseModel
 
 from device_profiles import catalogue
-from edge_agent import config, settings
+from edge_agent import config, config_devices, settings, settings_devices
 from edge_agent.load_config import load_apart
 from harkara_io.errors import ConfigError
 
@@ -51,8 +52,11 @@ def test_the_example_loads_and_every_commented_default_is_the_default(tmp_path: 
 
 
 def test_settings_and_schema_say_the_same() -> None:
-    for name in ("Config", "Broker", "Tls", "Outbox", "Channel", "NmeaDevice", "LinesDevice"):
-        schema, plain = getattr(config, name), getattr(settings, name)
+    devices = [(getattr(config_devices, kind.__name__), kind) for kind in get_args(settings_devices.Device)]
+    assert {schema for schema, _ in devices} == set(get_args(config_devices.Device))
+    tables = [(getattr(config, name), getattr(settings, name)) for name in ("Config", "Broker", "Tls", "Outbox")]
+    for schema, plain in (*tables, *devices, (config_devices.Channel, settings_devices.Channel)):
+        name = schema.__name__
         assert issubclass(schema, BaseModel)
         fields = {field.name: field for field in dataclasses.fields(plain)}
         assert set(fields) - {"profiles"} == set(schema.model_fields)
@@ -135,8 +139,20 @@ def test_channels_of_a_lines_device(tmp_path: Path) -> None:
     device = '[[device]]\nid = "w"\ndriver = "lines"\ncommand = ["prog"]\n[device.channels]\na = { unit = "Cel" }\n'
     base = MINIMAL.split("[[device]]", maxsplit=1)[0] + device
     found = config.load(write(tmp_path, base)).device[0]
-    assert isinstance(found, settings.LinesDevice)
-    assert found.channels == {"a": settings.Channel(unit="Cel")}
+    assert isinstance(found, settings_devices.LinesDevice)
+    assert found.channels == {"a": settings_devices.Channel(unit="Cel")}
     assert "did you mean `unit`?" in complaints(tmp_path, base.replace("unit", "unti"))
     twice = base + 'b = { unit = "K", field = "a" }\n'
     assert "two channels of device `w` read the field `a`" in complaints(tmp_path, twice)
+
+
+def test_a_profile_that_the_driver_cannot_read_names_the_one_that_can(tmp_path: Path) -> None:
+    base = MINIMAL.split("[[device]]", maxsplit=1)[0]
+    wrong = base + '[[device]]\nid = "t"\ndriver = "serial"\nport = "/dev/ttyS0"\nprofile = "maxim/ds18b20-w1"\n'
+    said = complaints(tmp_path, wrong)
+    assert 'maxim/ds18b20-w1 comes over w1, which driver "serial" does not read' in said
+    assert 'driver = "sysfs"' in said
+    nowhere = base + '[[device]]\nid = "t"\ndriver = "serial"\nport = "/dev/ttyS0"\nprofile = "no/such"\n'
+    assert "no profile 'no/such' in the catalogue" in complaints(tmp_path, nowhere)
+    unnamed = base + '[[device]]\nid = "t"\ndriver = "serial"\nport = "/dev/ttyS0"\n'
+    assert "harkara profile list" in complaints(tmp_path, unnamed)

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from device_profiles.framing.nmea import checksum
-from edge_agent import config, discover, settings, template
+from edge_agent import config, discover, settings_devices, template
 from tests.agent.harness import Instrument
 
 
@@ -86,15 +86,18 @@ def test_ports_that_speak_become_devices_and_the_file_loads(tmp_path: Path) -> N
     found = config.load(tmp_path / "agent.toml")
     assert found.agent == "ridge-03"
     assert found.broker.host == "mqtt.example.org"
-    assert [(device.id, device.driver, device.port) for device in found.device] == [
+    assert [(device.id, device.driver, getattr(device, "port", None)) for device in found.device] == [
         ("gnss", "nmea", gnss),
         ("station", "lines", station),
         ("station-2", "lines", logger),
     ]
     weather, csv = found.device[1], found.device[2]
-    assert isinstance(weather, settings.LinesDevice)
-    assert isinstance(csv, settings.LinesDevice)
-    assert weather.channels == {"air_temp": settings.Channel(field="air temp"), "rh": settings.Channel()}
+    assert isinstance(weather, settings_devices.LinesDevice)
+    assert isinstance(csv, settings_devices.LinesDevice)
+    assert weather.channels == {
+        "air_temp": settings_devices.Channel(field="air temp"),
+        "rh": settings_devices.Channel(),
+    }
     assert csv.columns == ("c1", "c2")
     text = (tmp_path / "agent.toml").read_text(encoding="utf-8")
     assert "# last: 21.50" in text

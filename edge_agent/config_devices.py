@@ -1,0 +1,144 @@
+"""The schema of ``[[device]]`` tables; what each key means stands in `edge_agent.settings_devices`."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Annotated, Final, Literal, Self
+
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints, field_validator, model_validator
+
+from edge_agent import settings_devices
+
+DeviceId = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]{0,63}$")]
+ChannelName = Annotated[str, StringConstraints(pattern=r"^[A-Za-z_][A-Za-z0-9_.-]{0,63}$")]
+Seconds = Annotated[float, Field(ge=0, le=86_400)]
+Interval = Annotated[float, Field(ge=0.01, le=86_400)]
+Baud = Annotated[int, Field(ge=50, le=4_000_000)]
+ProfileId = Annotated[str, StringConstraints(min_length=1, max_length=128)]
+
+
+class Table(BaseModel):
+    """A table that knows all its keys."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class Channel(Table):
+    """A channel in ``[device.channels]``."""
+
+    unit: Annotated[str, StringConstraints(max_length=40, pattern=r"^[\x21-\x7e]*$")] = ""
+    field: Annotated[str, StringConstraints(min_length=1, max_length=128)] | None = None
+
+
+_DRIVERS: Final = "driver = " + " or ".join(f'"{name}"' for name in ("nmea", "lines", "serial", "sysfs"))
+
+
+class DeviceTable(Table):
+    """What all drivers share."""
+
+    id: Annotated[DeviceId, Field(examples=['id = "weather"'])]
+    profile: ProfileId | None = None
+    seal_after_s: Annotated[float, Field(ge=0.1, le=86_400)] = 60.0
+    silence_s: Seconds = 0.0
+    reconnect_s_max: Annotated[float, Field(ge=0.2, le=3600)] = 5.0
+
+
+class OnALine(DeviceTable):
+    """What all devices share that are a stream of bytes."""
+
+    port: Path | None = None
+    baud: Baud | None = 9600
+    tcp: str | None = None
+
+    @field_validator("tcp")
+    @classmethod
+    def _is_address(cls, value: str | None) -> str | None:
+        if value is not None and settings_devices.split_address(value) is None:
+            raise ValueError(f"`{value}` is no address; write host:port, e.g. 192.168.1.20:10110")
+        return value
+
+
+class _OneSource(OnALine):
+    """A line that has either a port or an address."""
+
+    @model_validator(mode="after")
+    def _one_source(self) -> Self:
+        if (self.port is None) == (self.tcp is None):
+            raise ValueError(f"device `{self.id}` needs one source; set either port or tcp")
+        return self
+
+
+class NmeaDevice(_OneSource):
+    """``driver = "nmea"``."""
+
+    driver: Annotated[Literal["nmea"], Field(examples=[_DRIVERS])]
+    checksum: Literal["required", "optional"] = "required"
+
+
+class LinesDevice(OnALine):
+    """``driver = "lines"``."""
+
+    driver: Annotated[Literal["lines"], Field(examples=[_DRIVERS])]
+    command: Annotated[list[Annotated[str, StringConstraints(min_length=1)]], Field(min_length=1)] | None = None
+    format: Literal["auto", "json", "csv"] = "auto"
+    separator: Literal[",", ";", "\t", " ", "|"] = ","
+    columns: Annotated[list[str], Field(min_length=1, max_length=256)] | None = None
+    time: str = "time"
+    time_unit: Literal["s", "ms", "us", "ns"] = "s"
+    channels: Annotated[dict[ChannelName, Channel], Field(max_length=256)] = Field(default_factory=dict)
+
+    @model_validator(mode="after")
+    def _one_source(self) -> Self:
+        if sum(source is not None for source in (self.port, self.tcp, self.command)) != 1:
+            raise ValueError(f"device `{self.id}` needs one source; set one of port, tcp and command")
+        fields = [each.field if each.field is not None else name for name, each in self.channels.items()]
+        for name in fields:
+            if fields.count(name) > 1:
+                raise ValueError(f"two channels of device `{self.id}` read the field `{name}`; keep one")
+        return self
+
+
+class Asked(DeviceTable):
+    """What all devices share that are read through their profile."""
+
+    profile: Annotated[ProfileId, Field(examples=['profile = "plantower/pms5003" (see: harkara profile list)'])]
+    poll_s: Interval | None = None
+    jitter_s: Seconds = 0.0
+
+
+class SerialDevice(Asked, _OneSource):
+    """``driver = "serial"``."""
+
+    driver: Annotated[Literal["serial"], Field(examples=[_DRIVERS])]
+    baud: Baud | None = None
+    ask: Literal["as_profile", "never"] = "as_profile"
+
+
+class SysfsDevice(Asked):
+    """``driver = "sysfs"``."""
+
+    driver: Annotated[Literal["sysfs"], Field(examples=[_DRIVERS])]
+    path: Path | None = None
+
+
+TRANSPORTS: Final[Mapping[str, frozenset[str]]] = {
+    "serial": frozenset({"serial", "ascii", "ve.direct", "ubx", "umb", "nmea", "meter-ddi"}),
+    "sysfs": frozenset({"iio", "w1"}),
+}
+"""Which transports of profiles a driver serves; drivers that are not here take any profile, for the name alone."""
+
+
+def driver_problem(driver: str, transports: Iterable[str], profile: str) -> tuple[str, str] | None:
+    """Why a driver cannot read devices of a profile, and what to write instead; None when it can."""
+    served = TRANSPORTS.get(driver)
+    reached = set(transports)
+    if served is None or served & reached:
+        return None
+    fits = [f'driver = "{name}"' for name, kinds in TRANSPORTS.items() if kinds & reached]
+    how = " or ".join(fits) or "a gateway delivers it; no driver of this agent reads it"
+    return f'{profile} comes over {", ".join(sorted(reached))}, which driver "{driver}" does not read', how
+
+
+Device = NmeaDevice | LinesDevice | SerialDevice | SysfsDevice
+AnyDevice = Annotated[Device, Field(discriminator="driver")]

@@ -1,0 +1,115 @@
+"""The driver of a configured device: the one place that knows them all."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from device_profiles import catalogue
+from device_profiles.engine.profile import Profile
+from edge_agent.clock import Clock
+from edge_agent.drivers.framed import FramedDriver, conversation
+from edge_agent.drivers.line_parser import LineParser, Wanted
+from edge_agent.drivers.lines import LinesDriver
+from edge_agent.drivers.nmea import NmeaDriver
+from edge_agent.drivers.polled import PolledDriver
+from edge_agent.drivers.ports import ByteLine, ByteSource, Driver
+from edge_agent.drivers.program import Program
+from edge_agent.drivers.schedule import Schedule
+from edge_agent.drivers.serial_port import LineFormat, SerialPort
+from edge_agent.drivers.sysfs import SysfsInstrument
+from edge_agent.drivers.tcp import TcpStream
+from edge_agent.settings_devices import (
+    Asked,
+    Device,
+    LinesDevice,
+    NmeaDevice,
+    OnALine,
+    SerialDevice,
+    SysfsDevice,
+)
+
+
+def make(config: Device, clock: Clock) -> tuple[Driver, str]:
+    """The driver, and in words where it reads.
+
+    Raises:
+        ProfileError: The profile is gone or does not fit the driver.
+    """
+    match config:
+        case NmeaDevice():
+            line, where = _line(config, LineFormat(config.baud or 9600))
+            required = config.checksum == "required"
+            return NmeaDriver(line, clock, require_checksum=required, silence_s=config.silence_s), where
+        case LinesDevice():
+            source, where = _source(config)
+            return LinesDriver(source, _parser(config), clock, silence_s=config.silence_s), where
+        case SerialDevice():
+            return _serial(config, clock)
+        case SysfsDevice():
+            profile = _profile(config)
+            instrument = SysfsInstrument(profile, clock, folder=config.path)
+            schedule = _schedule(config, clock, conversation(profile.document).every_s)
+            return PolledDriver(instrument, schedule), str(config.path or f"kernel driver {instrument.service}")
+
+
+def _serial(config: SerialDevice, clock: Clock) -> tuple[Driver, str]:
+    profile = _profile(config)
+    talk = conversation(profile.document)
+    line, where = _line(config, line_format(profile.document, config.baud))
+    asks = config.ask != "never" and (talk.each or talk.first)
+    schedule = _schedule(config, clock, talk.every_s) if asks else None
+    return FramedDriver(line, profile, clock, schedule=schedule, silence_s=config.silence_s), where
+
+
+def line_format(document: Mapping[str, Any], baud: int | None) -> LineFormat:
+    """Speed and character of a profile's line; ``baud`` where the device was set to another speed. [1/s]."""
+    transport = document["transport"]
+    factory = transport.get("baud")
+    if isinstance(factory, list):
+        factory = factory[0]
+    return LineFormat(
+        baud or int(factory or 9600),
+        int(transport.get("data_bits") or 8),
+        str(transport.get("parity") or "none"),
+        int(transport.get("stop_bits") or 1),
+    )
+
+
+def _profile(config: Asked) -> Profile:
+    assert config.profile is not None, "the configuration was checked"
+    return catalogue.load(config.profile)
+
+
+def _schedule(config: Asked, clock: Clock, usual_s: float) -> Schedule:
+    return Schedule(config.poll_s or usual_s, clock, jitter_s=config.jitter_s)
+
+
+def _line(config: OnALine, line: LineFormat) -> tuple[ByteLine, str]:
+    if config.port is not None:
+        return SerialPort(config.port, line), str(config.port)
+    address = config.tcp_address
+    assert address is not None, "the configuration was checked"
+    return TcpStream(*address), f"{address[0]}:{address[1]}"
+
+
+def _source(config: LinesDevice) -> tuple[ByteSource, str]:
+    if config.command is not None:
+        return Program(config.command), Path(config.command[0]).name
+    return _line(config, LineFormat(config.baud or 9600))
+
+
+def _parser(config: LinesDevice) -> LineParser:
+    wanted = {
+        channel.field if channel.field is not None else name: Wanted(name, channel.unit)
+        for name, channel in config.channels.items()
+    }
+    return LineParser(
+        format=config.format,
+        separator=config.separator,
+        columns=tuple(config.columns or ()),
+        time_key=config.time,
+        time_unit=config.time_unit,
+        wanted=wanted,
+    )

@@ -1,0 +1,152 @@
+"""The devices' settings as plain values: what each ``[[device]]`` of ``agent.toml`` says after it was checked."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Final, Literal
+
+_ADDRESS: Final = re.compile(r"(\[[0-9A-Fa-f:.]+\]|[^:\s]+):(\d{1,5})")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Channel:
+    """One channel of a ``lines`` device.
+
+    Attributes:
+        unit: UCUM code of the number as the line gives it, e.g. ``Cel``, ``%``, ``hPa``; ``1`` for none.
+        field: Key or column of the line when it is named differently; dots reach into nested objects.
+    """
+
+    unit: str = ""
+    field: str | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class DeviceSettings:
+    """What all drivers share.
+
+    Attributes:
+        id: Unique within the agent; part of every reading's name.
+        profile: Profile id of the model, carried with every block.
+        seal_after_s: A block is sealed this long after its first row, if it is not full before. [s]
+        silence_s: Reopen a port that gave no byte for this long; nought never does. [s]
+        reconnect_s_max: Ceiling of the jittered back-off between attempts to open. [s]
+    """
+
+    id: str
+    profile: str | None = None
+    seal_after_s: float = 60.0
+    silence_s: float = 0.0
+    reconnect_s_max: float = 5.0
+
+
+@dataclass(frozen=True, kw_only=True)
+class OnALine(DeviceSettings):
+    """What all devices share that are a stream of bytes.
+
+    Attributes:
+        port: Serial device, e.g. ``/dev/serial/by-id/...`` (stable over restarts) or a pty.
+        baud: Serial speed. [1/s]
+        tcp: ``host:port`` of a serial server, relay or instrument, instead of ``port``.
+    """
+
+    port: Path | None = None
+    baud: int | None = 9600
+    tcp: str | None = None
+
+    @property
+    def tcp_address(self) -> tuple[str, int] | None:
+        """Host and port of ``tcp``."""
+        return split_address(self.tcp) if self.tcp is not None else None
+
+
+@dataclass(frozen=True, kw_only=True)
+class NmeaDevice(OnALine):
+    """An NMEA 0183 talker: positioning receiver, wind sensor, weather station, echo sounder.
+
+    Attributes:
+        driver: Fixed.
+        checksum: ``optional`` accepts sentences without one; only for old instruments that never send any.
+    """
+
+    driver: Literal["nmea"] = "nmea"
+    checksum: Literal["required", "optional"] = "required"
+
+
+@dataclass(frozen=True, kw_only=True)
+class LinesDevice(OnALine):
+    """Anything that writes one reading per line, as JSON or CSV.
+
+    Attributes:
+        driver: Fixed.
+        command: Program and its arguments; its standard output is read and it is started again when it ends.
+        format: ``auto`` takes a line that starts with ``{`` as JSON, any other as CSV.
+        separator: Of CSV fields.
+        columns: Names of the CSV columns; when left out the first line that holds words instead of numbers names them.
+        time: Key or column with the sensor's own time; a line without it counts at its arrival.
+        time_unit: What a number in ``time`` counts since 1970.
+        channels: Channels by name; when left out every number of a line is one, with its key as name.
+    """
+
+    driver: Literal["lines"] = "lines"
+    command: tuple[str, ...] | None = None
+    format: Literal["auto", "json", "csv"] = "auto"
+    separator: str = ","
+    columns: tuple[str, ...] | None = None
+    time: str = "time"
+    time_unit: Literal["s", "ms", "us", "ns"] = "s"
+    channels: dict[str, Channel] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Asked(DeviceSettings):
+    """What all devices share that are read through their profile.
+
+    Attributes:
+        poll_s: How often it is asked; the profile's own interval when left out. [s]
+        jitter_s: Each time up to this much later, so that many stations do not speak at once. [s]
+    """
+
+    poll_s: float | None = None
+    jitter_s: float = 0.0
+
+
+@dataclass(frozen=True, kw_only=True)
+class SerialDevice(OnALine, Asked):
+    """Any device of the catalogue on a serial line of its own: binary frames, ASCII lines, VE.Direct, UBX.
+
+    Attributes:
+        driver: Fixed.
+        baud: Speed; the profile's factory speed when left out. [1/s]
+        ask: ``never`` only listens, though the profile knows how to ask: the device was set to speak by itself.
+    """
+
+    driver: Literal["serial"] = "serial"
+    baud: int | None = None
+    ask: Literal["as_profile", "never"] = "as_profile"
+
+
+@dataclass(frozen=True, kw_only=True)
+class SysfsDevice(Asked):
+    """A sensor that the Linux kernel reads: IIO, hwmon or 1-Wire.
+
+    Attributes:
+        driver: Fixed.
+        path: Its folder, e.g. ``/sys/bus/w1/devices/28-0316a2795bff``; found by the profile when left out.
+    """
+
+    driver: Literal["sysfs"] = "sysfs"
+    path: Path | None = None
+
+
+Device = NmeaDevice | LinesDevice | SerialDevice | SysfsDevice
+
+
+def split_address(text: str) -> tuple[str, int] | None:
+    """Host and port of ``host:port`` or ``[v6]:port``; None when it is neither."""
+    match = _ADDRESS.fullmatch(text)
+    if match is None or not 1 <= int(match[2]) <= 65535:
+        return None
+    return match[1].strip("[]"), int(match[2])

@@ -1,0 +1,1 @@
+"""Each driver against the bytes of its devices, and against what goes wrong on their lines."""

@@ -178,19 +178,35 @@ def _absolute(config: settings.Config, folder: Path) -> settings.Config:
         control_socket=at_home(config.control_socket),
         broker=replace(broker, tls=tls, password_file=at_home(broker.password_file)),
         outbox=replace(config.outbox, file=folder / config.outbox.file),
+        device=tuple(_at_home(device, folder) for device in config.device),
     )
+
+
+def _at_home(device: settings_devices.Device, folder: Path) -> settings_devices.Device:
+    if isinstance(device, settings_devices.PulseDevice):
+        return replace(device, count_file=folder / (device.count_file or f"{device.id}.count"))
+    if isinstance(device, settings_devices.BrokerDevice) and device.password_file is not None:
+        return replace(device, password_file=folder / device.password_file)
+    return device
 
 
 def _file_problems(config: settings.Config) -> Iterator[tuple[tuple[str | int, ...], ConfigProblem]]:
     """Faults of the files that the configuration names, with the key that names them."""
     tls = config.broker.tls or settings.Tls()
-    for key, path, is_secret in (
+    secrets = [
+        (("device", index, "password_file"), device.password_file, True)
+        for index, device in enumerate(config.device)
+        if isinstance(device, settings_devices.BrokerDevice)
+    ]
+    named: list[tuple[tuple[str | int, ...], Path | None, bool]] = [
         (("broker", "password_file"), config.broker.password_file, True),
         (("broker", "tls", "ca_file"), tls.ca_file, False),
         (("broker", "tls", "cert_file"), tls.cert_file, False),
         (("broker", "tls", "key_file"), tls.key_file, True),
-    ):
-        name = ".".join(key)
+        *secrets,
+    ]
+    for key, path, is_secret in named:
+        name = ".".join(str(part + 1 if isinstance(part, int) else part) for part in key)
         if path is None:
             continue
         try:

@@ -31,7 +31,8 @@ class Channel(Table):
     field: Annotated[str, StringConstraints(min_length=1, max_length=128)] | None = None
 
 
-_DRIVERS: Final = "driver = " + " or ".join(f'"{name}"' for name in ("nmea", "lines", "serial", "sysfs"))
+_NAMES: Final = ("nmea", "lines", "serial", "sysfs", "i2c", "pulse", "broker")
+_DRIVERS: Final = "driver = " + " or ".join(f'"{name}"' for name in _NAMES)
 
 
 class DeviceTable(Table):
@@ -122,9 +123,55 @@ class SysfsDevice(Asked):
     path: Path | None = None
 
 
+class I2cDevice(Asked):
+    """``driver = "i2c"``."""
+
+    driver: Annotated[Literal["i2c"], Field(examples=[_DRIVERS])]
+    bus: Path = Path("/dev/i2c-1")
+    address: Annotated[int, Field(ge=0x08, le=0x77)] | None = None
+
+
+class PulseDevice(Asked):
+    """``driver = "pulse"``."""
+
+    driver: Annotated[Literal["pulse"], Field(examples=[_DRIVERS])]
+    chip: Path = Path("/dev/gpiochip0")
+    line: Annotated[int, Field(ge=0, le=1023, examples=["line = 17"])]
+    debounce_ms: Annotated[float, Field(ge=0, le=1000)] = 10.0
+    count_file: Path | None = None
+
+
+class BrokerDevice(DeviceTable):
+    """``driver = "broker"``."""
+
+    driver: Annotated[Literal["broker"], Field(examples=[_DRIVERS])]
+    host: Annotated[str, StringConstraints(min_length=1, max_length=253, pattern=r"^\S+$")] = "127.0.0.1"
+    port: Annotated[int, Field(ge=1, le=65535)] = 1883
+    username: Annotated[str, StringConstraints(min_length=1, max_length=128)] | None = None
+    password_file: Path | None = None
+    dev_eui: Annotated[str, StringConstraints(pattern=r"^[0-9A-Fa-f]{16}$")] | None = None
+    topic: Annotated[str, StringConstraints(min_length=1, max_length=1024, pattern=r"^[^\x00]+$")] | None = None
+    time: str = "time"
+    time_unit: Literal["s", "ms", "us", "ns"] = "s"
+    channels: Annotated[dict[ChannelName, Channel], Field(max_length=256)] = Field(default_factory=dict)
+
+    @model_validator(mode="after")
+    def _uplinks_or_json(self) -> Self:
+        if self.dev_eui is not None and self.profile is None:
+            raise ValueError(f"device `{self.id}` has a dev_eui; say its profile too (harkara profile list)")
+        if self.dev_eui is None and self.topic is None:
+            raise ValueError(f"device `{self.id}` needs a dev_eui (LoRaWAN) or a topic (any JSON)")
+        if self.dev_eui is not None and self.channels:
+            raise ValueError(f"device `{self.id}`: the profile names the channels of a LoRaWAN device; remove them")
+        return self
+
+
 TRANSPORTS: Final[Mapping[str, frozenset[str]]] = {
     "serial": frozenset({"serial", "ascii", "ve.direct", "ubx", "umb", "nmea", "meter-ddi"}),
     "sysfs": frozenset({"iio", "w1"}),
+    "i2c": frozenset({"i2c"}),
+    "pulse": frozenset({"pulse"}),
+    "broker": frozenset({"lorawan"}),
 }
 """Which transports of profiles a driver serves; drivers that are not here take any profile, for the name alone."""
 
@@ -140,5 +187,5 @@ def driver_problem(driver: str, transports: Iterable[str], profile: str) -> tupl
     return f'{profile} comes over {", ".join(sorted(reached))}, which driver "{driver}" does not read', how
 
 
-Device = NmeaDevice | LinesDevice | SerialDevice | SysfsDevice
+Device = NmeaDevice | LinesDevice | SerialDevice | SysfsDevice | I2cDevice | PulseDevice | BrokerDevice
 AnyDevice = Annotated[Device, Field(discriminator="driver")]

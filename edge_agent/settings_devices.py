@@ -141,7 +141,70 @@ class SysfsDevice(Asked):
     path: Path | None = None
 
 
-Device = NmeaDevice | LinesDevice | SerialDevice | SysfsDevice
+@dataclass(frozen=True, kw_only=True)
+class I2cDevice(Asked):
+    """A chip on an I2C bus.
+
+    Attributes:
+        driver: Fixed.
+        bus: The bus's device file.
+        address: Seven bits, as the profile has it when left out; ``0x44`` or 68.
+    """
+
+    driver: Literal["i2c"] = "i2c"
+    bus: Path = Path("/dev/i2c-1")
+    address: int | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class PulseDevice(Asked):
+    """A contact that closes: tipping bucket, cup anemometer, flow meter.
+
+    Attributes:
+        driver: Fixed.
+        chip: The GPIO chip's device file.
+        line: Number of the line on it.
+        debounce_ms: Closings of the contact nearer together than this are one. [ms]
+        count_file: Where a running count is kept; ``DEVICE.count`` beside the configuration when left out.
+    """
+
+    driver: Literal["pulse"] = "pulse"
+    chip: Path = Path("/dev/gpiochip0")
+    line: int
+    debounce_ms: float = 10.0
+    count_file: Path | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class BrokerDevice(DeviceSettings):
+    """A device whose readings come over a broker nearby: a LoRaWAN gateway's, or any program that publishes JSON.
+
+    Attributes:
+        driver: Fixed.
+        host: The broker's name or address.
+        port: The broker's port.
+        username: User name at it, where it asks for one.
+        password_file: File with the password in its first line, mode 0600.
+        dev_eui: LoRaWAN device, 16 hexadecimal digits; then ``profile`` says what it is.
+        topic: Subscribed to; where ChirpStack and The Things Stack publish when ``dev_eui`` is given.
+        time: Key of the reading's own time in a JSON message.
+        time_unit: What a number in ``time`` counts since 1970.
+        channels: Channels by name, as of a ``lines`` device; dots in ``field`` reach into nested objects.
+    """
+
+    driver: Literal["broker"] = "broker"
+    host: str = "127.0.0.1"
+    port: int = 1883
+    username: str | None = None
+    password_file: Path | None = None
+    dev_eui: str | None = None
+    topic: str | None = None
+    time: str = "time"
+    time_unit: Literal["s", "ms", "us", "ns"] = "s"
+    channels: dict[str, Channel] = field(default_factory=dict)
+
+
+Device = NmeaDevice | LinesDevice | SerialDevice | SysfsDevice | I2cDevice | PulseDevice | BrokerDevice
 
 
 def split_address(text: str) -> tuple[str, int] | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import socket
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -9,29 +10,38 @@ from typing import Any
 from device_profiles import catalogue
 from device_profiles.engine.profile import Profile
 from edge_agent.clock import Clock
+from edge_agent.drivers.broker import BrokerDriver, JsonReader, Reader, UplinkReader, client_of
 from edge_agent.drivers.framed import FramedDriver, conversation
+from edge_agent.drivers.i2c import I2cInstrument, SmbusBus
 from edge_agent.drivers.line_parser import LineParser, Wanted
 from edge_agent.drivers.lines import LinesDriver
 from edge_agent.drivers.nmea import NmeaDriver
 from edge_agent.drivers.polled import PolledDriver
 from edge_agent.drivers.ports import ByteLine, ByteSource, Driver
 from edge_agent.drivers.program import Program
+from edge_agent.drivers.pulse import GpioEdges, PulseDriver, has_running_count
 from edge_agent.drivers.schedule import Schedule
 from edge_agent.drivers.serial_port import LineFormat, SerialPort
 from edge_agent.drivers.sysfs import SysfsInstrument
 from edge_agent.drivers.tcp import TcpStream
+from edge_agent.drivers.uplinks import TOPICS
+from edge_agent.mqtt_client import read_password
 from edge_agent.settings_devices import (
     Asked,
+    BrokerDevice,
+    Channel,
     Device,
+    I2cDevice,
     LinesDevice,
     NmeaDevice,
     OnALine,
+    PulseDevice,
     SerialDevice,
     SysfsDevice,
 )
 
 
-def make(config: Device, clock: Clock) -> tuple[Driver, str]:
+def make(config: Device, clock: Clock) -> tuple[Driver, str]:  # noqa: PLR0911 - one case a driver
     """The driver, and in words where it reads.
 
     Raises:
@@ -52,6 +62,47 @@ def make(config: Device, clock: Clock) -> tuple[Driver, str]:
             instrument = SysfsInstrument(profile, clock, folder=config.path)
             schedule = _schedule(config, clock, conversation(profile.document).every_s)
             return PolledDriver(instrument, schedule), str(config.path or f"kernel driver {instrument.service}")
+        case I2cDevice():
+            profile = _profile(config)
+            chip = I2cInstrument(profile, clock, bus=config.bus, address=config.address, open_bus=SmbusBus)
+            return PolledDriver(chip, _schedule(config, clock, conversation(profile.document).every_s)), str(config.bus)
+        case PulseDevice():
+            return _pulse(config, clock)
+        case BrokerDevice():
+            return _broker(config, clock)
+
+
+def _pulse(config: PulseDevice, clock: Clock) -> tuple[Driver, str]:
+    profile = _profile(config)
+    edges = GpioEdges(config.chip, config.line, debounce_ms=config.debounce_ms, name=config.id)
+    file = config.count_file if has_running_count(profile) else None
+    schedule = _schedule(config, clock, conversation(profile.document).every_s)
+    return PulseDriver(edges, profile, clock, schedule, file=file), f"{config.chip} line {config.line}"
+
+
+def _broker(config: BrokerDevice, clock: Clock) -> tuple[Driver, str]:
+    password = read_password(config.password_file) if config.password_file is not None else None
+    client = client_of(
+        config.host,
+        config.port,
+        identifier=f"harkara-{socket.gethostname()}-{config.id}"[:64],
+        username=config.username,
+        password=password,
+    )
+    reader: Reader
+    if config.dev_eui is not None:
+        assert config.profile is not None, "the configuration was checked"
+        reader = UplinkReader(catalogue.load(config.profile), config.dev_eui)
+        usual = [topic.format(eui=config.dev_eui.lower()) for topic in TOPICS]
+    else:
+        reader, usual = JsonReader(_json_parser(config)), []
+    topics = [config.topic] if config.topic is not None else usual
+    where = (config.host, config.port)
+    return BrokerDriver(client, topics, reader, clock, where=where), f"broker {config.host}:{config.port}"
+
+
+def _json_parser(config: BrokerDevice) -> LineParser:
+    return LineParser(format="json", time_key=config.time, time_unit=config.time_unit, wanted=_wanted(config.channels))
 
 
 def _serial(config: SerialDevice, clock: Clock) -> tuple[Driver, str]:
@@ -101,15 +152,18 @@ def _source(config: LinesDevice) -> tuple[ByteSource, str]:
 
 
 def _parser(config: LinesDevice) -> LineParser:
-    wanted = {
-        channel.field if channel.field is not None else name: Wanted(name, channel.unit)
-        for name, channel in config.channels.items()
-    }
     return LineParser(
         format=config.format,
         separator=config.separator,
         columns=tuple(config.columns or ()),
         time_key=config.time,
         time_unit=config.time_unit,
-        wanted=wanted,
+        wanted=_wanted(config.channels),
     )
+
+
+def _wanted(channels: Mapping[str, Channel]) -> dict[str, Wanted]:
+    return {
+        channel.field if channel.field is not None else name: Wanted(name, channel.unit)
+        for name, channel in channels.items()
+    }

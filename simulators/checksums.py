@@ -49,3 +49,23 @@ def ubx_checksum(body: bytes) -> bytes:
         first = (first + byte) & 0xFF
         second = (second + first) & 0xFF
     return bytes((first, second))
+
+
+def crc_xmodem(data: bytes) -> int:
+    """CRC-16/XMODEM: polynomial 0x1021 from nought (Davis, serial communication reference, section XII)."""
+    crc = 0
+    for byte in data:
+        crc ^= byte << 8
+        for _ in range(8):
+            crc = (crc << 1 ^ (0x1021 if crc & 0x8000 else 0)) & 0xFFFF
+    return crc
+
+
+def crc_maxim(data: bytes) -> int:
+    """CRC-8 of 1-Wire scratchpads: reflected 0x31 from nought (DS18B20, figure 11)."""
+    crc = 0
+    for byte in data:
+        crc ^= byte
+        for _ in range(8):
+            crc = crc >> 1 ^ (0x8C if crc & 1 else 0)
+    return crc

@@ -14,6 +14,8 @@ _ILLEGAL_FUNCTION: Final = 1
 _ILLEGAL_ADDRESS: Final = 2
 _ILLEGAL_VALUE: Final = 3
 _READ_MAX: Final = 125
+_WRITE_REGISTER: Final = 6
+_UNIT_MAX: Final = 247
 _TURNAROUND_NS: Final = 5_000_000
 
 Registers = Mapping[int, int]
@@ -27,12 +29,18 @@ class ModbusSlave:
         unit: Its address.
         sense: True values to registers by their zero-based number.
         functions: The reading functions it knows: 3 (holding registers), 4 (input registers).
+        address_register: Where its address is kept and can be written (function 6); None where it cannot.
     """
 
-    def __init__(self, unit: int, sense: Sense, *, functions: Sequence[int] = (3,)) -> None:
+    def __init__(
+        self, unit: int, sense: Sense, *, functions: Sequence[int] = (3,), address_register: int | None = None
+    ) -> None:
         self.unit = unit
+        self._address_register = address_register
         self._sense, self._functions = sense, frozenset(functions)
         self._registers: dict[int, int] = dict(sense({}))
+        if address_register is not None:
+            self._registers[address_register] = unit
 
     def measure(self, measurement: Measurement) -> Sequence[Frame]:
         """Renew the registers; it never speaks by itself."""
@@ -45,12 +53,15 @@ class ModbusSlave:
             return ()
         if crc_modbus(request[:-2]).to_bytes(2, "little") != request[-2:]:
             return ()
-        reply = bytes((self.unit,)) + self.respond(request[1:-2])
+        # A slave whose address is written still answers under the old one.
+        reply = request[:1] + self.respond(request[1:-2])
         return (Frame(reply + crc_modbus(reply).to_bytes(2, "little"), delay_ns=_TURNAROUND_NS),)
 
     def respond(self, pdu: bytes) -> bytes:
         """The answer to a request without its envelope, as Modbus TCP carries it too."""
         function = pdu[0]
+        if function == _WRITE_REGISTER and self._address_register is not None:
+            return self._set_address(pdu)
         if function not in self._functions:
             return _exception(function, _ILLEGAL_FUNCTION)
         if len(pdu) != 5:
@@ -63,6 +74,18 @@ class ModbusSlave:
             return _exception(function, _ILLEGAL_ADDRESS)
         words = [self._registers[number] & 0xFFFF for number in wanted]
         return struct.pack(f">BB{count}H", function, 2 * count, *words)
+
+    def _set_address(self, pdu: bytes) -> bytes:
+        if len(pdu) != 5:
+            return _exception(pdu[0], _ILLEGAL_VALUE)
+        register, unit = struct.unpack(">HH", pdu[1:])
+        if register != self._address_register:
+            return _exception(pdu[0], _ILLEGAL_ADDRESS)
+        if not 1 <= unit <= _UNIT_MAX:
+            return _exception(pdu[0], _ILLEGAL_VALUE)
+        self.unit = unit
+        self._registers[register] = unit
+        return pdu
 
 
 def _exception(function: int, code: int) -> bytes:

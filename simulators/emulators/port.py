@@ -11,6 +11,8 @@ from simulators.frames import Frame
 Transport = Literal["serial", "modbus", "sdi-12", "directory", "mqtt", "i2c", "udp", "pulse", "ble"]
 """How it is reached; ``modbus`` is bytes of RTU, ``directory`` has a path as a frame's channel, ``mqtt`` a topic."""
 
+Requests = Literal["none", "rtu", "sdi-12", "line", "shdlc", "i2c"]
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Measurement:
@@ -55,6 +57,7 @@ class Model:
         channels: What it wants to know, with a usual value each, in the catalogue's units.
         make: A device at power-on; its argument is the bus address (ignored where there is none).
         address: Bus address it leaves the factory with.
+        requests: How a request to it ends; ``none`` for what is never asked.
     """
 
     id: str
@@ -63,3 +66,4 @@ class Model:
     channels: Mapping[str, float]
     make: Callable[[int], Emulator]
     address: int = 0
+    requests: Requests = "none"

@@ -24,4 +24,5 @@ RS_FSJT: Final = Model(
     channels={"wind_speed": 3.2},
     make=lambda address: ModbusSlave(address, _registers),
     address=1,
+    requests="rtu",
 )

@@ -1,0 +1,24 @@
+"""Every emulated model of the catalogue, by its id."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from simulators.emulators.chips import SHT3X, TIPPING_BUCKET
+from simulators.emulators.kernel import BME280, DS18B20
+from simulators.emulators.particles import PMS5003, SDS011, SPS30
+from simulators.emulators.port import Model
+from simulators.emulators.power import MPPT, SDM120
+from simulators.emulators.radio import LSE01, RUUVI_DF5
+from simulators.emulators.receiver import NAV_PVT, NMEA_GNSS
+from simulators.emulators.soil import RS_WSD, TEROS_12
+from simulators.emulators.weather import RG15, VANTAGE, WINDSONIC
+from simulators.emulators.wind import RS_FSJT
+
+MODELS: Final[dict[str, Model]] = {
+    model.id: model
+    for model in (
+        *(RS_FSJT, RS_WSD, SDM120, TEROS_12, PMS5003, SDS011, SPS30, VANTAGE, WINDSONIC, RG15, MPPT),
+        *(NMEA_GNSS, NAV_PVT, BME280, DS18B20, LSE01, RUUVI_DF5, SHT3X, TIPPING_BUCKET),
+    )
+}

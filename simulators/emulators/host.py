@@ -1,0 +1,142 @@
+"""Emulated devices on a serial line that others open: one device, or several that share a bus."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Final
+
+from simulators.emulators.port import Emulator, Measurement, Model, Requests
+from simulators.frames import Frame
+from simulators.pty_port import PtyPort
+
+_REST_S: Final = 0.005
+"""A request that stays without its end for this long was none. [s]"""
+_RTU_BYTES: Final = {1: 8, 2: 8, 3: 8, 4: 8, 5: 8, 6: 8}
+"""Length of a Modbus request by its function. [bytes]"""
+
+Values = Callable[[Model, int], Mapping[str, float | None]]
+"""What is true for a device of a model at an instant, UTC Unix time in ns."""
+
+
+class SerialHost:
+    """Devices on one line: each measures at its pace; whoever is asked answers.
+
+    Args:
+        port: The line.
+        devices: Model and device, all asked in the same way.
+        values: What is true.
+        character_s: Time of one character on the wire; nought as fast as it goes. [s]
+    """
+
+    def __init__(
+        self, port: PtyPort, devices: Sequence[tuple[Model, Emulator]], values: Values, *, character_s: float = 0.0
+    ) -> None:
+        kinds = {model.requests for model, _ in devices} - {"none"}
+        if len(kinds) > 1:
+            raise ValueError(f"devices on one line are asked in one way, not by {' and '.join(sorted(kinds))}")
+        self.requests = 0
+        self.answers = 0
+        self._port, self._devices, self._values, self._character_s = port, devices, values, character_s
+        self._cut: Requests = next(iter(kinds), "none")
+        self._held = bytearray()
+        self._queue: list[tuple[int, bytes]] = []
+        self._numbers = [0] * len(devices)
+        self._due_ns = [0] * len(devices)
+
+    def run(self, stop: threading.Event) -> None:
+        """Serve until ``stop``."""
+        while not stop.is_set():
+            now_ns = time.time_ns()
+            self._measure(now_ns)
+            self._say(now_ns)
+            heard = self._port.read(self._patience_s(time.time_ns()))
+            if heard:
+                self._held += heard
+            elif self._held and self._cut == "rtu":
+                self._held.clear()
+            for request in self._requests():
+                self._answer(request)
+
+    def _patience_s(self, now_ns: int) -> float:
+        next_ns = min([at for at, _ in self._queue] + self._due_ns)
+        wait_s = max(0.0, (next_ns - now_ns) / 1e9)
+        return min(wait_s, _REST_S if self._held else 0.1)
+
+    def _measure(self, now_ns: int) -> None:
+        for index, (model, device) in enumerate(self._devices):
+            if now_ns < self._due_ns[index]:
+                continue
+            self._due_ns[index] = now_ns + round(model.period_s * 1e9)
+            self._numbers[index] += 1
+            true = Measurement(
+                number=self._numbers[index], at_ns=now_ns, clock_ns=now_ns, values=self._values(model, now_ns)
+            )
+            self._later(device.measure(true), now_ns)
+
+    def _answer(self, request: bytes) -> None:
+        self.requests += 1
+        # On a real wire the request takes its time, and so does the answer.
+        begins_ns = time.time_ns() + round(len(request) * self._character_s * 1e9)
+        for _, device in self._devices:
+            frames = device.answer(request, begins_ns)
+            self.answers += bool(frames)
+            self._later(frames, begins_ns)
+
+    def _later(self, frames: Sequence[Frame], from_ns: int) -> None:
+        for frame in frames:
+            takes_ns = round(len(frame.data) * self._character_s * 1e9)
+            self._queue.append((from_ns + frame.delay_ns + takes_ns, frame.data))
+        self._queue.sort(key=lambda each: each[0])
+
+    def _say(self, now_ns: int) -> None:
+        while self._queue and self._queue[0][0] <= now_ns:
+            self._port.write(self._queue.pop(0)[1])
+
+    def _requests(self) -> Iterator[bytes]:
+        while (end := self._end()) > 0:
+            request = bytes(self._held[:end])
+            del self._held[:end]
+            yield request
+
+    def _end(self) -> int:
+        """Where the first whole request ends; nought when there is none."""
+        held = self._held
+        if self._cut == "rtu":
+            size = _RTU_BYTES.get(held[1], 0) if len(held) > 1 else 0
+            return size if 0 < size <= len(held) else 0
+        if self._cut == "sdi-12":
+            return held.find(b"!") + 1
+        if self._cut == "shdlc":
+            first = held.find(b"\x7e")
+            return held.find(b"\x7e", first + 1) + 1 if first >= 0 else 0
+        if self._cut == "line":
+            return next((index + 1 for index, byte in enumerate(held) if byte in b"\r\n"), 0)
+        held.clear()
+        return 0
+
+
+@contextmanager
+def on_pty(
+    link: Path, devices: Sequence[tuple[Model, Emulator]], values: Values | None = None, *, character_s: float = 0.0
+) -> Iterator[SerialHost]:
+    """Serve devices on a pseudo-terminal that is reached by ``link`` for as long as the context lasts."""
+    with PtyPort(link) as port:
+        host = SerialHost(port, devices, values or usual, character_s=character_s)
+        stop = threading.Event()
+        thread = threading.Thread(target=host.run, args=(stop,), name=f"devices on {link.name}")
+        thread.start()
+        try:
+            yield host
+        finally:
+            stop.set()
+            thread.join()
+
+
+def usual(model: Model, at_ns: int) -> Mapping[str, float | None]:
+    """A model's usual values, at any time."""
+    del at_ns
+    return model.channels

@@ -18,6 +18,7 @@ from typing import Final, Protocol, Self
 import paho.mqtt.client as mqtt
 from paho.mqtt.enums import CallbackAPIVersion
 
+from simulators.directory_carrier import DirectoryCarrier
 from simulators.pty_port import PtyPort
 
 _READ_BYTES: Final = 4096
@@ -261,7 +262,7 @@ class MqttCarrier:
 
     def send(self, data: bytes, channel: str = "") -> bool:
         """Publish."""
-        self._last = self._client.publish(f"{self._topic}/{channel}" if channel else self._topic, data, qos=1)
+        self._last = self._client.publish("/".join(part for part in (self._topic, channel) if part), data, qos=1)
         return self._last.rc == mqtt.MQTT_ERR_SUCCESS
 
     def receive(self, timeout_s: float) -> bytes:
@@ -286,7 +287,8 @@ class MqttCarrier:
 def carrier(text: str, *, environment: dict[str, str] | None = None) -> Carrier:
     """A carrier from words.
 
-    They are ``pty[:PATH]``, ``tcp[:[HOST:]PORT]``, ``udp[:[HOST:]PORT]`` or ``mqtt[:HOST[:PORT][/TOPIC]]``.
+    They are ``pty[:PATH]``, ``tcp[:[HOST:]PORT]``, ``udp[:[HOST:]PORT]``, ``mqtt[:HOST[:PORT][/TOPIC]]`` or
+    ``dir:FOLDER``; a topic of nothing (``mqtt:HOST/``) leaves frames their own.
 
     Args:
         text: The words.
@@ -302,6 +304,8 @@ def carrier(text: str, *, environment: dict[str, str] | None = None) -> Carrier:
         host, _, port = rest.rpartition(":")
         number = _port(port or ("0" if kind == "tcp" else "14550"), text)
         return (TcpCarrier if kind == "tcp" else UdpCarrier)(host or "127.0.0.1", number)
+    if kind == "dir" and rest:
+        return DirectoryCarrier(Path(rest))
     if kind == "mqtt":
         at, _, topic = rest.partition("/")
         host, _, port = at.partition(":")
@@ -309,11 +313,13 @@ def carrier(text: str, *, environment: dict[str, str] | None = None) -> Carrier:
         return MqttCarrier(
             host or "127.0.0.1",
             _port(port or "1883", text),
-            topic or "replay",
+            topic or ("" if "/" in rest else "replay"),
             username=words.get("HARKARA_MQTT_USER", ""),
             password=words.get("HARKARA_MQTT_PASSWORD", ""),
         )
-    raise CarrierError(f"{text!r} is no way to a reader; say pty:PATH, tcp:PORT, udp:HOST:PORT or mqtt:HOST:PORT/TOPIC")
+    raise CarrierError(
+        f"{text!r} is no way to a reader; say pty:PATH, tcp:PORT, udp:HOST:PORT, dir:FOLDER or mqtt:HOST:PORT/TOPIC"
+    )
 
 
 def _port(text: str, whole: str) -> int:

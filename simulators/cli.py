@@ -7,13 +7,14 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Final
 
-from simulators import cli_chaos, cli_fleet, cli_replay, cli_run
+from simulators import cli_chaos, cli_device, cli_fleet, cli_replay, cli_run
 from simulators.cli_words import positive
 
 _EXAMPLES: Final = """\
 examples:
   harkara simulate run examples/scenarios/farm.toml
   harkara simulate station --port-link ./weather.tty --interval 0.5
+  harkara simulate device nova/sds011 --to pty:./dust.tty
   harkara simulate replay receiver.log --to pty:./gnss.tty --loop --rebase now
   harkara simulate record /dev/ttyUSB0 -o probe.jsonl --between ./probe.tty
   harkara simulate chaos --cycles 50 --seed 7
@@ -24,6 +25,7 @@ _OTHERS: Final[dict[str, Callable[[argparse.Namespace], int]]] = {
     "run": cli_run.run,
     "judge": cli_run.run_judge,
     "chaos": cli_chaos.run,
+    "device": cli_device.run,
     "fleet": cli_fleet.run,
     "replay": cli_replay.run,
     "record": cli_replay.run_record,
@@ -48,6 +50,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     station.add_argument("--lines", type=int, metavar="N", help="stop after N lines (default: never)")
     station.add_argument("--beside-link", type=Path, metavar="PATH", help="a second port that gets the same lines")
+
+    device = actions.add_parser("device", help="a sensor of the catalogue, or several on one bus, byte by byte")
+    cli_device.add_arguments(device)
 
     replay = actions.add_parser("replay", help="a recording, said again byte for byte")
     cli_replay.add_arguments(replay)

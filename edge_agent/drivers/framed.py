@@ -74,6 +74,7 @@ class FramedDriver:
 
     Attributes:
         silence_s: The line counts as down after this long without a byte; nought never. [s]
+        settle_s_max: Longest wait after the first questions; a profile says how long its model takes to settle. [s]
     """
 
     def __init__(
@@ -98,6 +99,7 @@ class FramedDriver:
             ProfileError: The profile's transport is no byte stream.
         """
         self.silence_s = silence_s
+        self.settle_s_max = 3600.0
         self._line, self._profile, self._clock, self._schedule = line, profile, clock, schedule
         self._talk = conversation(profile.document)
         self._framer = framer(profile)
@@ -117,7 +119,7 @@ class FramedDriver:
         for question in self._talk.first:
             await self._line.write(question.data)
             busy_s += question.wait_s
-        self._tick_s = now_s + max(busy_s, self._schedule.next_in_s())
+        self._tick_s = now_s + max(min(busy_s, self.settle_s_max), self._schedule.next_in_s())
 
     async def read(self) -> list[Read]:
         """Samples and rejects that the next bytes complete; asks when it is time.

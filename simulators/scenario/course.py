@@ -165,7 +165,7 @@ class _Talker:
         names = list(values)
         return [
             {name: value for name, value in zip(names, row, strict=True) if value == value}  # noqa: PLR0124 - not NaN
-            for row in zip(*columns, strict=True)
+            for row in (zip(*columns, strict=True) if columns else [()] * size)
         ]
 
     def _say(

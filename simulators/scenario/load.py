@@ -13,7 +13,7 @@ from harkara_io.errors import ConfigError, ConfigProblem, nearest_hint
 from harkara_io.toml_lines import Path as KeyPath
 from harkara_io.toml_lines import key_lines
 from simulators.scenario.model import WHERE, DeviceTable, FaultTable, Scenario, StationTable
-from simulators.scenario.models import MODELS, channels_of
+from simulators.scenario.models import MODELS, SPEAKERS, channels_of
 from simulators.scenario.names import FIGURES, LABELLED
 from simulators.world.fields import QUANTITIES
 from simulators.world.streams import stream
@@ -132,11 +132,21 @@ def _device(device: DeviceTable, there: KeyPath, station: StationTable) -> Itera
     for channel in device.channels:
         if device.model == "lines" and channel not in QUANTITIES:
             yield (*there, "channels"), f"the world has no `{channel}`", nearest_hint(channel, QUANTITIES)
+    if device.model in SPEAKERS:
+        yield from _senses(device, there)
     for channel in device.noise:
         if channel not in channels:
             yield (*there, "noise"), f"the device has no channel `{channel}`", nearest_hint(channel, channels)
     if device.model == "lines" and not device.channels:
         yield there, "a logger without channels says nothing", 'write e.g. channels = ["air_temperature"]'
+
+
+def _senses(device: DeviceTable, there: KeyPath) -> Iterator[Problem]:
+    offered = sorted(set(SPEAKERS[device.model].channels) & set(QUANTITIES))
+    for channel in device.channels:
+        if channel not in offered:
+            what = f"`{device.model}` senses no `{channel}` of the world"
+            yield (*there, "channels"), what, f"it has {', '.join(offered) or 'none'}"
 
 
 def _rest(scenario: Scenario) -> Iterator[Problem]:

@@ -1,0 +1,191 @@
+"""``harkara simulate device``: one sensor of the catalogue, or several on one bus, on a port of this machine."""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import json
+import math
+import sys
+import threading
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from difflib import get_close_matches
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+from simulators.cli_words import end_on_signals
+
+if TYPE_CHECKING:
+    from simulators.emulators.port import Emulator, Model
+
+    Devices = Sequence[tuple[Model, Emulator]]
+
+EXAMPLES: Final = """\
+examples:
+  harkara simulate device --list
+  harkara simulate device nova/sds011 --to pty:./dust.tty
+  harkara simulate device renke/rs-fsjt --address 3 --with renke/rs-wsd@4 --with eastron/sdm120@5 --to pty:./bus.tty
+  harkara simulate device renke/rs-fsjt --to tcp:5020                       Modbus/TCP
+  harkara simulate device meter/teros-12-sdi12 --to pty:./sdi.tty           address 0, as from the factory
+  harkara simulate device maxim/ds18b20-w1 --to dir:./sys                   a tree as below /sys
+  harkara simulate device dragino/lse01 --to mqtt:127.0.0.1:1883            uplinks of a network server
+
+exit status: 0 stopped, 1 the way to the reader cannot be set up, 2 no such model, or it cannot be reached that way"""
+
+_PERIOD_S: Final = 600.0
+_SWING: Final = 0.02
+"""Values swing by two hundredths around the usual ones, each in its own phase, so that a reader sees them move."""
+
+
+class DeviceError(Exception):
+    """What was asked for cannot be emulated; the message says what can."""
+
+    exit_status = 2
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the words after ``harkara simulate device``."""
+    parser.epilog = EXAMPLES
+    parser.formatter_class = argparse.RawDescriptionHelpFormatter
+    parser.add_argument("model", nargs="?", metavar="MODEL", help="id of the catalogue, e.g. nova/sds011")
+    parser.add_argument("--list", action="store_true", help="every emulated model and how it is reached")
+    parser.add_argument("--json", action="store_true", help="the list as JSON")
+    parser.add_argument("--to", default="", metavar="WAY", help="pty:PATH, tcp:[HOST:]PORT, dir:PATH, mqtt:HOST[:PORT]")
+    parser.add_argument("--address", metavar="A", help="on its bus (default: as from the factory)")
+    parser.add_argument(
+        "--with", dest="others", action="append", default=[], metavar="MODEL@A", help="one more on the same bus"
+    )
+    parser.add_argument("--baud", type=int, metavar="B", help="take as long as real characters do (default: at once)")
+
+
+def run(args: argparse.Namespace) -> int:
+    """Serve until stopped.
+
+    Raises:
+        DeviceError: No such model, or not that way.
+        CarrierError: The way cannot be set up.
+    """
+    from simulators.emulators.registry import MODELS  # noqa: PLC0415 - each action loads only what it runs
+
+    if args.list:
+        _list(MODELS, as_json=args.json)
+        return 0
+    if args.model is None:
+        raise DeviceError("which model? harkara simulate device --list shows all")
+    devices = [_device(MODELS, args.model, args.address)]
+    for other in args.others:
+        name, _, address = other.partition("@")
+        devices.append(_device(MODELS, name, address or None))
+    end_on_signals()
+    with contextlib.suppress(KeyboardInterrupt):
+        _serve(devices, args.to, character_s=10 / args.baud if args.baud else 0.0)
+    return 0
+
+
+def _list(models: Mapping[str, Model], *, as_json: bool) -> None:
+    if as_json:
+        table = [{"model": name, "transport": each.transport, "asked": each.requests} for name, each in models.items()]
+        print(json.dumps(table, indent=2))
+        return
+    for name, each in sorted(models.items()):
+        how = "speaks by itself" if each.requests == "none" else f"is asked ({each.requests})"
+        print(f"{name:28} {each.transport:10} {how}")
+
+
+def _device(models: Mapping[str, Model], name: str, address: str | None) -> tuple[Model, Emulator]:
+    model = models.get(name)
+    if model is None:
+        near = get_close_matches(name, models, 3, 0.3)
+        hint = f"; did you mean {' or '.join(near)}?" if near else "; --list shows all"
+        raise DeviceError(f"no emulator of {name!r}{hint}")
+    return model, model.make(_address(model, address))
+
+
+def _address(model: Model, text: str | None) -> int:
+    if text is None:
+        return model.address
+    if model.transport == "sdi-12":
+        if len(text) != 1 or not text.isascii() or not text.isalnum():
+            raise DeviceError(f"an SDI-12 address is one of 0-9, A-Z, a-z, not {text!r}")
+        return ord(text)
+    if not text.isdecimal() or not 1 <= int(text) <= 247:
+        raise DeviceError(f"an address is 1 to 247, not {text!r}")
+    return int(text)
+
+
+def _serve(devices: Devices, way: str, *, character_s: float) -> None:
+    transports = {model.transport for model, _ in devices}
+    transport = devices[0][0].transport
+    if len(transports) > 1 or (len(devices) > 1 and transport not in {"modbus", "sdi-12"}):
+        raise DeviceError("only Modbus devices, or only SDI-12 probes, share a bus")
+    kind, _, where = way.partition(":")
+    if transport == "modbus" and kind == "tcp":
+        _serve_modbus_tcp(devices, where)
+    elif transport in {"serial", "modbus", "sdi-12"} and kind in {"", "pty"}:
+        _serve_pty(devices, Path(where or "device.tty"), character_s)
+    elif transport in {"serial", "mqtt", "directory"} and all(model.requests == "none" for model, _ in devices):
+        _speak(
+            devices, way or {"mqtt": "mqtt:127.0.0.1:1883", "directory": "dir:./sys"}.get(transport, "pty:device.tty")
+        )
+    else:
+        ways = {"modbus": "pty or tcp", "sdi-12": "pty", "serial": "pty"}.get(transport)
+        how = f"reach it by {ways}" if ways else "it is wired to pins or heard by radio; no port of this machine is"
+        raise DeviceError(f"{devices[0][0].id} cannot be served at {way or 'a port'}: {how}")
+
+
+def swinging(model: Model, at_ns: int) -> dict[str, float | None]:
+    """Values around the usual ones, the same at the same instant."""
+    turn = 2 * math.pi * (at_ns / 1e9 % _PERIOD_S) / _PERIOD_S
+    waves = (1 + _SWING * math.sin(turn + phase) for phase in range(len(model.channels)))
+    return {name: value * wave for (name, value), wave in zip(model.channels.items(), waves, strict=True)}
+
+
+def _serve_pty(devices: Devices, link: Path, character_s: float) -> None:
+    from simulators.emulators.host import on_pty  # noqa: PLC0415
+
+    with on_pty(link, devices, swinging, character_s=character_s):
+        _told(devices, str(link))
+        threading.Event().wait()
+
+
+def _serve_modbus_tcp(devices: Devices, where: str) -> None:
+    from simulators.emulators.modbus import ModbusSlave  # noqa: PLC0415
+    from simulators.emulators.modbus_tcp import serve  # noqa: PLC0415
+
+    host, _, port = where.rpartition(":")
+    if not port.isdecimal():
+        raise DeviceError(f"tcp:{where}: write tcp:PORT or tcp:HOST:PORT")
+    slaves = [(model, device) for model, device in devices if isinstance(device, ModbusSlave)]
+    with serve(slaves, swinging, host or "127.0.0.1", int(port)) as address:
+        _told(devices, address)
+        threading.Event().wait()
+
+
+def _speak(devices: Devices, way: str) -> None:
+    from simulators.carriers import carrier  # noqa: PLC0415
+    from simulators.emulators.port import Measurement  # noqa: PLC0415
+
+    ((model, device),) = devices
+    # Uplinks have topics of their own.
+    with carrier(way + "/" if way.startswith("mqtt") and "/" not in way else way) as line:
+        _told(devices, line.address)
+        for number in _numbers(model.period_s):
+            now_ns = time.time_ns()
+            true = Measurement(number=number, at_ns=now_ns, clock_ns=now_ns, values=swinging(model, now_ns))
+            for frame in device.measure(true):
+                line.send(frame.data, frame.channel)
+
+
+def _numbers(period_s: float) -> Iterator[int]:
+    number = 0
+    while True:
+        number += 1
+        yield number
+        time.sleep(period_s)
+
+
+def _told(devices: Devices, where: str) -> None:
+    names = ", ".join(model.id for model, _ in devices)
+    print(f"{names} at {where}; Ctrl-C ends it", flush=True)
+    sys.stdout.flush()

@@ -23,6 +23,7 @@ from edge_agent.clock import Clock, SystemClock
 from edge_agent.counters import DeviceCounters, rss_bytes
 from edge_agent.devices import build
 from edge_agent.disk_health import DiskHealth
+from edge_agent.drivers.make import Lines
 from edge_agent.fingerprint import fingerprint
 from edge_agent.gather import Gatherer
 from edge_agent.mqtt_client import client_factory
@@ -79,6 +80,7 @@ class Agent:
         self._profiles = config.profiles
         self._incidents: list[Incident] = []
         self._queue = SampleQueue()
+        self._lines: Lines = {}
         self._thread = LogThread("outbox")
         self._ready = False
         self._health = DiskHealth()
@@ -176,7 +178,7 @@ class Agent:
 
     def _start_device(self, group: asyncio.TaskGroup, index: int) -> asyncio.Task[None]:
         device = self.config.device[index]
-        stage, counters = build(device, self._clock, self._queue)
+        stage, counters = build(device, self._clock, self._queue, self._lines)
         self._counters.append(counters)
         return group.create_task(stage.run(), name=f"device {device.id}")
 

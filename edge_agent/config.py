@@ -17,7 +17,7 @@ from device_profiles import catalogue
 from device_profiles.errors import ProfileError
 from device_profiles.wire.model import ProfileRef
 from edge_agent import settings, settings_devices
-from edge_agent.config_devices import AnyDevice, Device, Table, driver_problem
+from edge_agent.config_devices import AnyDevice, Device, Table, driver_problem, share_a_bus
 from harkara_io import toml_config
 from harkara_io.errors import ConfigError, ConfigProblem
 from harkara_io.toml_lines import key_lines
@@ -92,12 +92,14 @@ class Config(Table):
     @classmethod
     def _distinct(cls, devices: list[Device]) -> list[Device]:
         for what in ("id", "port", "tcp"):
-            seen: set[str] = set()
+            seen: dict[str, Device] = {}
             for each in devices:
                 value = getattr(each, what, None)
-                if value is not None and str(value) in seen:
+                if value is None:
+                    continue
+                other = seen.setdefault(str(value), each)
+                if other is not each and not (what != "id" and share_a_bus(other, each)):
                     raise ValueError(f"two devices have the {what} `{value}`; each needs its own")
-                seen.add(str(value))
         return devices
 
 

@@ -31,7 +31,7 @@ class Channel(Table):
     field: Annotated[str, StringConstraints(min_length=1, max_length=128)] | None = None
 
 
-_NAMES: Final = ("nmea", "lines", "serial", "sysfs", "i2c", "pulse", "broker")
+_NAMES: Final = ("nmea", "lines", "serial", "modbus", "sysfs", "i2c", "pulse", "broker")
 _DRIVERS: Final = "driver = " + " or ".join(f'"{name}"' for name in _NAMES)
 
 
@@ -116,6 +116,15 @@ class SerialDevice(Asked, _OneSource):
     ask: Literal["as_profile", "never"] = "as_profile"
 
 
+class ModbusDevice(Asked, _OneSource):
+    """``driver = "modbus"``."""
+
+    driver: Annotated[Literal["modbus"], Field(examples=[_DRIVERS])]
+    baud: Baud | None = None
+    unit: Annotated[int, Field(ge=1, le=247)] | None = None
+    timeout_s: Annotated[float, Field(ge=0.02, le=30)] = 0.5
+
+
 class SysfsDevice(Asked):
     """``driver = "sysfs"``."""
 
@@ -168,12 +177,28 @@ class BrokerDevice(DeviceTable):
 
 TRANSPORTS: Final[Mapping[str, frozenset[str]]] = {
     "serial": frozenset({"serial", "ascii", "ve.direct", "ubx", "umb", "nmea", "meter-ddi"}),
+    "modbus": frozenset({"modbus-rtu", "modbus-tcp"}),
     "sysfs": frozenset({"iio", "w1"}),
     "i2c": frozenset({"i2c"}),
     "pulse": frozenset({"pulse"}),
     "broker": frozenset({"lorawan"}),
 }
 """Which transports of profiles a driver serves; drivers that are not here take any profile, for the name alone."""
+
+
+def share_a_bus(one: Device, other: Device) -> bool:
+    """Whether two devices may have one port: slaves of one bus, each with an address of its own.
+
+    Raises:
+        ValueError: They could, but for their address or speed.
+    """
+    if not (isinstance(one, ModbusDevice) and isinstance(other, ModbusDevice)):
+        return False
+    if one.unit is None or other.unit is None or one.unit == other.unit:
+        raise ValueError(f"devices `{one.id}` and `{other.id}` share a bus; give each a unit of its own")
+    if one.baud != other.baud:
+        raise ValueError(f"devices `{one.id}` and `{other.id}` share a bus; give both the same baud")
+    return True
 
 
 def driver_problem(driver: str, transports: Iterable[str], profile: str) -> tuple[str, str] | None:
@@ -187,5 +212,5 @@ def driver_problem(driver: str, transports: Iterable[str], profile: str) -> tupl
     return f'{profile} comes over {", ".join(sorted(reached))}, which driver "{driver}" does not read', how
 
 
-Device = NmeaDevice | LinesDevice | SerialDevice | SysfsDevice | I2cDevice | PulseDevice | BrokerDevice
+Device = NmeaDevice | LinesDevice | SerialDevice | ModbusDevice | SysfsDevice | I2cDevice | PulseDevice | BrokerDevice
 AnyDevice = Annotated[Device, Field(discriminator="driver")]

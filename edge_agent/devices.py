@@ -12,7 +12,7 @@ from device_profiles.rejects import FrameRejected
 from device_profiles.wire.delivery.backoff import Backoff
 from edge_agent.clock import Clock
 from edge_agent.counters import DeviceCounters
-from edge_agent.drivers.make import make
+from edge_agent.drivers.make import Lines, make
 from edge_agent.drivers.ports import Driver, LinkDown, NotReady, Read
 from edge_agent.samples import SampleQueue
 from edge_agent.settings_devices import Device
@@ -95,8 +95,8 @@ class DeviceStage:
             log.info("device up device=%s source=%s", counters.id, counters.source)
 
 
-def build(config: Device, clock: Clock, queue: SampleQueue) -> tuple[DeviceStage, DeviceCounters]:
+def build(config: Device, clock: Clock, queue: SampleQueue, lines: Lines) -> tuple[DeviceStage, DeviceCounters]:
     """The stage of a configured device, and what it counts."""
-    driver, where = make(config, clock)
+    driver, where = make(config, clock, lines)
     counters = DeviceCounters(config.id, config.driver, where)
     return DeviceStage(driver, counters, queue, reconnect_s_max=config.reconnect_s_max), counters

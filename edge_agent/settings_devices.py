@@ -129,6 +129,23 @@ class SerialDevice(OnALine, Asked):
 
 
 @dataclass(frozen=True, kw_only=True)
+class ModbusDevice(OnALine, Asked):
+    """A Modbus slave; several share a ``port`` (RS-485) or a ``tcp`` address (gateway).
+
+    Attributes:
+        driver: Fixed.
+        baud: Speed, the same for all on a port; the profile's factory speed when left out. [1/s]
+        unit: Its address; the profile's factory address when left out.
+        timeout_s: How long an answer may take. [s]
+    """
+
+    driver: Literal["modbus"] = "modbus"
+    baud: int | None = None
+    unit: int | None = None
+    timeout_s: float = 0.5
+
+
+@dataclass(frozen=True, kw_only=True)
 class SysfsDevice(Asked):
     """A sensor that the Linux kernel reads: IIO, hwmon or 1-Wire.
 
@@ -204,7 +221,7 @@ class BrokerDevice(DeviceSettings):
     channels: dict[str, Channel] = field(default_factory=dict)
 
 
-Device = NmeaDevice | LinesDevice | SerialDevice | SysfsDevice | I2cDevice | PulseDevice | BrokerDevice
+Device = NmeaDevice | LinesDevice | SerialDevice | ModbusDevice | SysfsDevice | I2cDevice | PulseDevice | BrokerDevice
 
 
 def split_address(text: str) -> tuple[str, int] | None:

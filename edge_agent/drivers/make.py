@@ -15,6 +15,8 @@ from edge_agent.drivers.framed import FramedDriver, conversation
 from edge_agent.drivers.i2c import I2cInstrument, SmbusBus
 from edge_agent.drivers.line_parser import LineParser, Wanted
 from edge_agent.drivers.lines import LinesDriver
+from edge_agent.drivers.modbus import ModbusDriver, usual_s
+from edge_agent.drivers.modbus_frames import Rtu, Tcp
 from edge_agent.drivers.nmea import NmeaDriver
 from edge_agent.drivers.polled import PolledDriver
 from edge_agent.drivers.ports import ByteLine, ByteSource, Driver
@@ -22,6 +24,7 @@ from edge_agent.drivers.program import Program
 from edge_agent.drivers.pulse import GpioEdges, PulseDriver, has_running_count
 from edge_agent.drivers.schedule import Schedule
 from edge_agent.drivers.serial_port import LineFormat, SerialPort
+from edge_agent.drivers.shared_line import SharedLine
 from edge_agent.drivers.sysfs import SysfsInstrument
 from edge_agent.drivers.tcp import TcpStream
 from edge_agent.drivers.uplinks import TOPICS
@@ -33,6 +36,7 @@ from edge_agent.settings_devices import (
     Device,
     I2cDevice,
     LinesDevice,
+    ModbusDevice,
     NmeaDevice,
     OnALine,
     PulseDevice,
@@ -40,9 +44,17 @@ from edge_agent.settings_devices import (
     SysfsDevice,
 )
 
+Lines = dict[str, SharedLine]
+"""Lines that several devices share, by where they are."""
 
-def make(config: Device, clock: Clock) -> tuple[Driver, str]:  # noqa: PLR0911 - one case a driver
+
+def make(config: Device, clock: Clock, lines: Lines) -> tuple[Driver, str]:  # noqa: PLR0911 - one case a driver
     """The driver, and in words where it reads.
+
+    Args:
+        config: What ``agent.toml`` says.
+        clock: Of the agent.
+        lines: Of the agent's buses; a new one is put there.
 
     Raises:
         ProfileError: The profile is gone or does not fit the driver.
@@ -57,6 +69,8 @@ def make(config: Device, clock: Clock) -> tuple[Driver, str]:  # noqa: PLR0911 -
             return LinesDriver(source, _parser(config), clock, silence_s=config.silence_s), where
         case SerialDevice():
             return _serial(config, clock)
+        case ModbusDevice():
+            return _modbus(config, clock, lines)
         case SysfsDevice():
             profile = _profile(config)
             instrument = SysfsInstrument(profile, clock, folder=config.path)
@@ -70,6 +84,22 @@ def make(config: Device, clock: Clock) -> tuple[Driver, str]:  # noqa: PLR0911 -
             return _pulse(config, clock)
         case BrokerDevice():
             return _broker(config, clock)
+
+
+def _modbus(config: ModbusDevice, clock: Clock, lines: Lines) -> tuple[Driver, str]:
+    profile = _profile(config)
+    form = line_format(profile.document, config.baud)
+    line, where = _line(config, form)
+    over_tcp = config.tcp is not None
+    # Three and a half characters of silence part two frames; above 19200 baud it is 1.75 ms (serial line V1.02, 2.5.1).
+    polling = profile.document.get("polling") or {}
+    gap_s = max(0.00175, 3.5 * form.character_s, float(polling.get("frame_gap_ms") or 0) / 1000)
+    shared = lines.setdefault(where, SharedLine(line, clock, gap_s=0.0005 if over_tcp else gap_s))
+    unit = config.unit or int(profile.document["transport"].get("unit_id") or 1)
+    schedule = _schedule(config, clock, usual_s(profile.document))
+    envelope = Tcp() if over_tcp else Rtu()
+    driver = ModbusDriver(shared, envelope, unit, profile, clock, schedule, timeout_s=config.timeout_s)
+    return driver, f"{where} unit {unit}"
 
 
 def _pulse(config: PulseDevice, clock: Clock) -> tuple[Driver, str]:

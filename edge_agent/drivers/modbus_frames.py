@@ -1,0 +1,160 @@
+"""Modbus questions and answers on a serial line and over TCP. Pure: bytes in, registers or a reason out."""
+
+from __future__ import annotations
+
+import struct
+from collections.abc import Callable, Sequence
+from typing import Final, NamedTuple, Protocol
+
+from device_profiles.checksums import crc16_modbus
+
+REGISTERS_MAX: Final = 125
+"""Most registers of one question (Modbus application protocol V1.1b3, 6.3)."""
+EXCEPTIONS: Final = {
+    1: "illegal function",
+    2: "illegal data address",
+    3: "illegal data value",
+    4: "device failure",
+    6: "device busy",
+    10: "gateway path unavailable",
+    11: "gateway: the device behind it does not answer",
+}
+
+Registers = tuple[int, ...]
+
+
+class Refused(NamedTuple):
+    """The device answered that it will not.
+
+    Attributes:
+        code: Exception code.
+    """
+
+    code: int
+
+    @property
+    def words(self) -> str:
+        """The code in words."""
+        return f"exception {self.code}: {EXCEPTIONS.get(self.code, 'unknown')}"
+
+
+class Question(NamedTuple):
+    """A run of registers.
+
+    Attributes:
+        function: 1 to 4.
+        first: First register, from nought.
+        size: How many.
+    """
+
+    function: int
+    first: int
+    size: int
+
+    @property
+    def pdu(self) -> bytes:
+        """Without its envelope."""
+        return struct.pack(">BHH", self.function, self.first, self.size)
+
+    @property
+    def answer_bytes(self) -> int:
+        """Data bytes of the right answer; coils and inputs come eight in a byte."""
+        return 2 * self.size if self.function in {3, 4} else (self.size + 7) // 8
+
+
+Found = Registers | Refused
+AnswerIn = Callable[[bytes], Found | None]
+
+
+class Envelope(Protocol):
+    """How questions travel."""
+
+    def wrap(self, unit: int, question: Question) -> tuple[bytes, AnswerIn]:
+        """The bytes to send, and what finds their answer among bytes that come."""
+        ...
+
+
+class Rtu:
+    """Over a serial line: unit, PDU, CRC. Another slave's late answer has another unit, function or length."""
+
+    def wrap(self, unit: int, question: Question) -> tuple[bytes, AnswerIn]:
+        """A request, and its answer anywhere in what was heard: noise may stand before it."""
+        body = bytes((unit,)) + question.pdu
+
+        def answer_in(heard: bytes) -> Found | None:
+            for at in range(len(heard)):
+                found = _rtu_at(heard[at:], unit, question)
+                if found is not None:
+                    return found
+            return None
+
+        return body + crc16_modbus(body).to_bytes(2, "little"), answer_in
+
+
+class Tcp:
+    """Over TCP: a transaction number tells a late answer from the one that is waited for."""
+
+    def __init__(self) -> None:
+        self._number = 0
+
+    def wrap(self, unit: int, question: Question) -> tuple[bytes, AnswerIn]:
+        """A request with the next transaction number."""
+        self._number = number = (self._number + 1) & 0xFFFF
+
+        def answer_in(heard: bytes) -> Found | None:
+            while len(heard) >= 8:
+                transaction, protocol, length, of = struct.unpack(">HHHB", heard[:7])
+                if len(heard) < 6 + length:
+                    return None
+                if (transaction, protocol, of) == (number, 0, unit):
+                    return _pdu(heard[7 : 6 + length], question)
+                heard = heard[6 + max(length, 2) :]
+            return None
+
+        pdu = question.pdu
+        return struct.pack(">HHHB", number, 0, len(pdu) + 1, unit) + pdu, answer_in
+
+
+def _rtu_at(heard: bytes, unit: int, question: Question) -> Found | None:
+    if len(heard) < 5 or heard[0] != unit or heard[1] & 0x7F != question.function:
+        return None
+    size = 5 if heard[1] & 0x80 else 5 + question.answer_bytes
+    frame = heard[:size]
+    if len(frame) < size or crc16_modbus(frame[:-2]) != int.from_bytes(frame[-2:], "little"):
+        return None
+    return _pdu(frame[1:-2], question)
+
+
+def _pdu(pdu: bytes, question: Question) -> Found | None:
+    if len(pdu) == 2 and pdu[0] == question.function | 0x80:
+        return Refused(pdu[1])
+    data = pdu[2:]
+    if pdu[0] != question.function or pdu[1] != len(data) or len(data) != question.answer_bytes:
+        return None
+    if question.function in {3, 4}:
+        return struct.unpack(f">{question.size}H", data)
+    return tuple(data[index // 8] >> index % 8 & 1 for index in range(question.size))
+
+
+def batched(questions: Sequence[Question], gap: int) -> list[tuple[Question, list[int]]]:
+    """Neighbouring runs as one question each.
+
+    Args:
+        questions: Those that are due.
+        gap: Read over holes of at most this many registers.
+
+    Returns:
+        Each question to ask, with the places in ``questions`` that it answers.
+    """
+    found: list[tuple[Question, list[int]]] = []
+    for place in sorted(range(len(questions)), key=lambda each: questions[each][:2]):
+        each = questions[place]
+        if found:
+            last, places = found[-1]
+            end = max(last.first + last.size, each.first + each.size)
+            near = each.first <= last.first + last.size + gap and end - last.first <= REGISTERS_MAX
+            if last.function == each.function and near:
+                found[-1] = (Question(last.function, last.first, end - last.first), [*places, place])
+                continue
+        found.append((each, [place]))
+    return found

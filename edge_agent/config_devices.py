@@ -31,7 +31,7 @@ class Channel(Table):
     field: Annotated[str, StringConstraints(min_length=1, max_length=128)] | None = None
 
 
-_NAMES: Final = ("nmea", "lines", "serial", "modbus", "sysfs", "i2c", "pulse", "broker")
+_NAMES: Final = ("nmea", "lines", "serial", "modbus", "sdi-12", "sysfs", "i2c", "pulse", "broker")
 _DRIVERS: Final = "driver = " + " or ".join(f'"{name}"' for name in _NAMES)
 
 
@@ -125,6 +125,15 @@ class ModbusDevice(Asked, _OneSource):
     timeout_s: Annotated[float, Field(ge=0.02, le=30)] = 0.5
 
 
+class Sdi12Device(Asked, _OneSource):
+    """``driver = "sdi-12"``."""
+
+    driver: Annotated[Literal["sdi-12"], Field(examples=[_DRIVERS])]
+    baud: Baud | None = None
+    address: Annotated[str, StringConstraints(pattern=r"^[0-9A-Za-z]$")] | None = None
+    break_by: Literal["adapter", "host"] = "adapter"
+
+
 class SysfsDevice(Asked):
     """``driver = "sysfs"``."""
 
@@ -178,6 +187,7 @@ class BrokerDevice(DeviceTable):
 TRANSPORTS: Final[Mapping[str, frozenset[str]]] = {
     "serial": frozenset({"serial", "ascii", "ve.direct", "ubx", "umb", "nmea", "meter-ddi"}),
     "modbus": frozenset({"modbus-rtu", "modbus-tcp"}),
+    "sdi-12": frozenset({"sdi-12"}),
     "sysfs": frozenset({"iio", "w1"}),
     "i2c": frozenset({"i2c"}),
     "pulse": frozenset({"pulse"}),
@@ -192,10 +202,15 @@ def share_a_bus(one: Device, other: Device) -> bool:
     Raises:
         ValueError: They could, but for their address or speed.
     """
-    if not (isinstance(one, ModbusDevice) and isinstance(other, ModbusDevice)):
+    if isinstance(one, ModbusDevice) and isinstance(other, ModbusDevice):
+        key = "unit"
+        places: tuple[int | str | None, ...] = (one.unit, other.unit)
+    elif isinstance(one, Sdi12Device) and isinstance(other, Sdi12Device):
+        key, places = "address", (one.address, other.address)
+    else:
         return False
-    if one.unit is None or other.unit is None or one.unit == other.unit:
-        raise ValueError(f"devices `{one.id}` and `{other.id}` share a bus; give each a unit of its own")
+    if None in places or places[0] == places[1]:
+        raise ValueError(f"devices `{one.id}` and `{other.id}` share a bus; give each its own {key}")
     if one.baud != other.baud:
         raise ValueError(f"devices `{one.id}` and `{other.id}` share a bus; give both the same baud")
     return True
@@ -212,5 +227,15 @@ def driver_problem(driver: str, transports: Iterable[str], profile: str) -> tupl
     return f'{profile} comes over {", ".join(sorted(reached))}, which driver "{driver}" does not read', how
 
 
-Device = NmeaDevice | LinesDevice | SerialDevice | ModbusDevice | SysfsDevice | I2cDevice | PulseDevice | BrokerDevice
+Device = (
+    NmeaDevice
+    | LinesDevice
+    | SerialDevice
+    | ModbusDevice
+    | Sdi12Device
+    | SysfsDevice
+    | I2cDevice
+    | PulseDevice
+    | BrokerDevice
+)
 AnyDevice = Annotated[Device, Field(discriminator="driver")]

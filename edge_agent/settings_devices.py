@@ -146,6 +146,23 @@ class ModbusDevice(OnALine, Asked):
 
 
 @dataclass(frozen=True, kw_only=True)
+class Sdi12Device(OnALine, Asked):
+    """An SDI-12 probe; several share a ``port``.
+
+    Attributes:
+        driver: Fixed.
+        baud: Speed; 1200 of the bus itself when left out, another for adapters with a speed of their own. [1/s]
+        address: One of 0-9, A-Z, a-z; the profile's factory address when left out.
+        break_by: Who wakes the probes: an ``adapter`` with a program of its own, or the ``host`` on a bare line.
+    """
+
+    driver: Literal["sdi-12"] = "sdi-12"
+    baud: int | None = None
+    address: str | None = None
+    break_by: Literal["adapter", "host"] = "adapter"
+
+
+@dataclass(frozen=True, kw_only=True)
 class SysfsDevice(Asked):
     """A sensor that the Linux kernel reads: IIO, hwmon or 1-Wire.
 
@@ -221,7 +238,17 @@ class BrokerDevice(DeviceSettings):
     channels: dict[str, Channel] = field(default_factory=dict)
 
 
-Device = NmeaDevice | LinesDevice | SerialDevice | ModbusDevice | SysfsDevice | I2cDevice | PulseDevice | BrokerDevice
+Device = (
+    NmeaDevice
+    | LinesDevice
+    | SerialDevice
+    | ModbusDevice
+    | Sdi12Device
+    | SysfsDevice
+    | I2cDevice
+    | PulseDevice
+    | BrokerDevice
+)
 
 
 def split_address(text: str) -> tuple[str, int] | None:

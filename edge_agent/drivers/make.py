@@ -23,6 +23,7 @@ from edge_agent.drivers.ports import ByteLine, ByteSource, Driver
 from edge_agent.drivers.program import Program
 from edge_agent.drivers.pulse import GpioEdges, PulseDriver, has_running_count
 from edge_agent.drivers.schedule import Schedule
+from edge_agent.drivers.sdi12 import Sdi12Driver
 from edge_agent.drivers.serial_port import LineFormat, SerialPort
 from edge_agent.drivers.shared_line import SharedLine
 from edge_agent.drivers.sysfs import SysfsInstrument
@@ -40,6 +41,7 @@ from edge_agent.settings_devices import (
     NmeaDevice,
     OnALine,
     PulseDevice,
+    Sdi12Device,
     SerialDevice,
     SysfsDevice,
 )
@@ -71,6 +73,8 @@ def make(config: Device, clock: Clock, lines: Lines) -> tuple[Driver, str]:  # n
             return _serial(config, clock)
         case ModbusDevice():
             return _modbus(config, clock, lines)
+        case Sdi12Device():
+            return _sdi12(config, clock, lines)
         case SysfsDevice():
             profile = _profile(config)
             instrument = SysfsInstrument(profile, clock, folder=config.path)
@@ -100,6 +104,16 @@ def _modbus(config: ModbusDevice, clock: Clock, lines: Lines) -> tuple[Driver, s
     envelope = Tcp() if over_tcp else Rtu()
     driver = ModbusDriver(shared, envelope, unit, profile, clock, schedule, timeout_s=config.timeout_s)
     return driver, f"{where} unit {unit}"
+
+
+def _sdi12(config: Sdi12Device, clock: Clock, lines: Lines) -> tuple[Driver, str]:
+    profile = _profile(config)
+    line, where = _line(config, line_format(profile.document, config.baud))
+    shared = lines.setdefault(where, SharedLine(line, clock, gap_s=0.01))
+    address = config.address or str(profile.document["transport"].get("address") or "0")
+    schedule = _schedule(config, clock, usual_s(profile.document))
+    breaks = config.break_by == "host"
+    return Sdi12Driver(shared, address, profile, clock, schedule, breaks=breaks), f"{where} probe {address}"
 
 
 def _pulse(config: PulseDevice, clock: Clock) -> tuple[Driver, str]:

@@ -163,7 +163,7 @@ def test_slaves_share_a_port_when_each_has_its_own_unit(tmp_path: Path) -> None:
     one = '[[device]]\nid = "wind"\ndriver = "modbus"\nport = "/dev/ttyS0"\nprofile = "renke/rs-fsjt"\nunit = 1\n'
     two = one.replace("wind", "gust").replace("unit = 1", "unit = 2")
     assert len(config.load(write(tmp_path, base + one + two)).device) == 2
-    assert "give each a unit of its own" in complaints(tmp_path, base + one + two.replace("unit = 2", "unit = 1"))
+    assert "give each its own unit" in complaints(tmp_path, base + one + two.replace("unit = 2", "unit = 1"))
     assert "give both the same baud" in complaints(tmp_path, base + one + two + "baud = 19200\n")
     other = '[[device]]\nid = "dust"\ndriver = "serial"\nport = "/dev/ttyS0"\nprofile = "nova/sds011"\n'
     assert "two devices have the port" in complaints(tmp_path, base + one + other)

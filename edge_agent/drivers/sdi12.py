@@ -1,0 +1,166 @@
+"""SDI-12 probes through their profile: measurements, concurrent and continuous ones, retries of the standard."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping
+from typing import Any, Final
+
+from device_profiles.engine.profile import Profile
+from device_profiles.rejects import RejectReason, reject
+from edge_agent.clock import Clock
+from edge_agent.drivers.modbus import usual_s
+from edge_agent.drivers.ports import LinkDown, Read
+from edge_agent.drivers.profiled import reads_of
+from edge_agent.drivers.schedule import Schedule
+from edge_agent.drivers.sdi12_lines import Damaged, Promise, has_crc, line_of, promise, values
+from edge_agent.drivers.shared_line import NoAnswer, SharedLine, Turn
+
+BREAK_S: Final = 0.0125
+"""At least 12 ms of spacing wake the probes (7.0). [s]"""
+MARKING_S: Final = 0.0085
+"""At least 8.33 ms of marking before the command (7.0). [s]"""
+ANSWER_S: Final = 0.9
+"""An answer begins within 15 ms; its 80 characters at 1200 baud take 0.67 s. [s]"""
+TRIES: Final = 3
+"""The standard asks for at least three breaks with three commands each; an adapter makes its own."""
+DATA_COMMANDS: Final = 10
+SILENT_POLLS_MAX: Final = 3
+
+
+class Sdi12Driver:
+    """One probe.
+
+    Args:
+        line: The bus.
+        address: The probe's, one character.
+        profile: Of its model.
+        clock: For arrivals.
+        schedule: When to measure.
+        breaks: Whether the host makes the break; adapters with a program of their own do it themselves.
+    """
+
+    def __init__(
+        self, line: SharedLine, address: str, profile: Profile, clock: Clock, schedule: Schedule, *, breaks: bool
+    ) -> None:
+        self._line, self._address, self._profile = line, address, profile
+        self._clock, self._schedule, self._breaks = clock, schedule, breaks
+        every_s = usual_s(profile.document)
+        self._requests = [
+            (table, max(1, round(float(table.get("every_s") or 0) / every_s)))
+            for table in profile.document.get("requests") or ()
+            if table.get("command") and not table.get("writes")
+        ]
+        self._ticks = 0
+        self._silent = 0
+        self._joined = False
+
+    async def open(self) -> None:
+        """Take part in the bus; raises ``LinkDown``."""
+        await self._line.open()
+        self._joined = True
+        self._silent = 0
+
+    async def read(self) -> list[Read]:
+        """Wait for the next tick and measure; raises ``LinkDown``."""
+        await self._schedule.wait()
+        due = [table for table, every in self._requests if self._ticks % every == 0]
+        self._ticks += 1
+        reads: list[Read] = []
+        answered = False
+        for table in due:
+            try:
+                reads += await self._measured(table)
+            except NoAnswer as exc:
+                if exc.heard:
+                    reads.append(reject(RejectReason.SHAPE, f"no answer of probe {self._address} in it", exc.heard))
+            else:
+                answered = True
+        self._silent = 0 if answered else self._silent + 1
+        if self._silent >= SILENT_POLLS_MAX:
+            raise LinkDown(f"probe {self._address} does not answer: is it powered, is this its address?")
+        return reads
+
+    async def close(self) -> list[Read]:
+        """Leave the bus; nothing is held back."""
+        if self._joined:
+            self._joined = False
+            await self._line.close()
+        return []
+
+    def notes(self) -> dict[str, int]:
+        """Ticks that passed unserved."""
+        return {"missed_polls": self._schedule.missed} if self._schedule.missed else {}
+
+    async def _measured(self, table: Mapping[str, Any]) -> list[Read]:
+        command = str(table["command"])
+        with_crc = has_crc(command)
+        if command[0] == "R":
+            async with self._line.turn() as turn:
+                said = await self._ask(turn, command)
+            return self._decoded(str(table["name"]), values(self._address, said, with_crc=with_crc))
+        if command[0] == "C":
+            async with self._line.turn() as turn:
+                promised = self._promised(await self._ask(turn, command))
+            # Concurrent: the bus is free for the others while this probe measures.
+            await asyncio.sleep(promised.ready_s)
+            async with self._line.turn() as turn:
+                return await self._data(turn, table, promised, with_crc=with_crc)
+        async with self._line.turn() as turn:
+            promised = self._promised(await self._ask(turn, command))
+            if promised.ready_s and promised.values:
+                await self._service_request(turn, promised.ready_s)
+            return await self._data(turn, table, promised, with_crc=with_crc)
+
+    async def _service_request(self, turn: Turn, ready_s: int) -> None:
+        """Wait for the probe to say that it is ready, and for no longer than it said."""
+        try:
+            await turn.listen(line_of(self._address), ready_s + 0.1)
+        except NoAnswer:
+            return
+
+    async def _data(self, turn: Turn, table: Mapping[str, Any], promised: Promise, *, with_crc: bool) -> list[Read]:
+        found: list[bytes] = []
+        for number in range(DATA_COMMANDS):
+            if len(found) >= promised.values:
+                break
+            part = values(self._address, await self._ask(turn, f"D{number}"), with_crc=with_crc)
+            if isinstance(part, Damaged):
+                # A damaged line is asked for again: the probe holds its values until the next measurement.
+                part = values(self._address, await self._ask(turn, f"D{number}"), with_crc=with_crc)
+            if isinstance(part, Damaged):
+                return self._decoded(str(table["name"]), part)
+            if not part:
+                break
+            found += part
+        if len(found) < promised.values:
+            words = f"probe {self._address} promised {promised.values} values and gave {len(found)}"
+            return [reject(RejectReason.TRUNCATED, words, b"".join(found))]
+        return self._decoded(str(table["name"]), found) if found else []
+
+    def _decoded(self, name: str, found: list[bytes] | Damaged) -> list[Read]:
+        if isinstance(found, Damaged):
+            return [reject(RejectReason.CHECKSUM, f"probe {self._address}: a damaged line", found.line)]
+        frame = self._address.encode() + b"".join(found) + b"\r\n"
+        return reads_of(self._profile.decode(frame, request=name), self._clock.wall_ns())
+
+    def _promised(self, said: bytes) -> Promise:
+        found = promise(said)
+        if found is None:
+            raise NoAnswer(said)
+        return found
+
+    async def _ask(self, turn: Turn, command: str) -> bytes:
+        for attempt in range(TRIES):
+            try:
+                return await turn.ask(
+                    f"{self._address}{command}!".encode(),
+                    line_of(self._address),
+                    ANSWER_S,
+                    break_s=BREAK_S if self._breaks else 0.0,
+                    marking_s=MARKING_S,
+                )
+            except NoAnswer:
+                if attempt == TRIES - 1:
+                    raise
+        raise AssertionError("the last attempt answers or raises")

@@ -1,0 +1,1 @@
+"""Tests of what is written to time-series stores of others."""

@@ -29,13 +29,20 @@ examples:
   harkara simulate device renke/rs-fsjt --to tcp:5020                       Modbus/TCP
   harkara simulate device meter/teros-12-sdi12 --to pty:./sdi.tty           address 0, as from the factory
   harkara simulate device maxim/ds18b20-w1 --to dir:./sys                   a tree as below /sys
+  harkara simulate device mavlink/position --to udp:127.0.0.1:14550         a survey drone's telemetry
   harkara simulate device dragino/lse01 --to mqtt:127.0.0.1:1883            uplinks of a network server
 
 exit status: 0 stopped, 1 the way to the reader cannot be set up, 2 no such model, or it cannot be reached that way"""
 
+_WAYS: Final = {"mqtt": "mqtt:127.0.0.1:1883", "directory": "dir:./sys", "udp": "udp:127.0.0.1:14550"}
+"""Where a device speaks when nothing is said; others at a terminal."""
 _PERIOD_S: Final = 600.0
 _SWING: Final = 0.02
 """Values swing by two hundredths around the usual ones, each in its own phase, so that a reader sees them move."""
+
+_PLACE: Final = frozenset({"latitude", "longitude"})
+_WANDER_DEG: Final = 5e-4
+"""A receiver goes round within some fifty metres."""
 
 
 class DeviceError(Exception):
@@ -66,17 +73,18 @@ def run(args: argparse.Namespace) -> int:
         DeviceError: No such model, or not that way.
         CarrierError: The way cannot be set up.
     """
-    from simulators.emulators.registry import MODELS  # noqa: PLC0415 - each action loads only what it runs
+    from simulators.emulators.registry import MODELS, VEHICLES  # noqa: PLC0415 - each action loads only what it runs
 
+    models = {**MODELS, **VEHICLES}
     if args.list:
-        _list(MODELS, as_json=args.json)
+        _list(models, as_json=args.json)
         return 0
     if args.model is None:
         raise DeviceError("which model? harkara simulate device --list shows all")
-    devices = [_device(MODELS, args.model, args.address)]
+    devices = [_device(models, args.model, args.address)]
     for other in args.others:
         name, _, address = other.partition("@")
-        devices.append(_device(MODELS, name, address or None))
+        devices.append(_device(models, name, address or None))
     end_on_signals()
     with contextlib.suppress(KeyboardInterrupt):
         _serve(devices, args.to, character_s=10 / args.baud if args.baud else 0.0)
@@ -124,10 +132,8 @@ def _serve(devices: Devices, way: str, *, character_s: float) -> None:
         _serve_modbus_tcp(devices, where)
     elif transport in {"serial", "modbus", "sdi-12"} and kind in {"", "pty"}:
         _serve_pty(devices, Path(where or "device.tty"), character_s)
-    elif transport in {"serial", "mqtt", "directory"} and all(model.requests == "none" for model, _ in devices):
-        _speak(
-            devices, way or {"mqtt": "mqtt:127.0.0.1:1883", "directory": "dir:./sys"}.get(transport, "pty:device.tty")
-        )
+    elif transport in {"serial", "mqtt", "directory", "udp"} and all(model.requests == "none" for model, _ in devices):
+        _speak(devices, way or _WAYS.get(transport, "pty:device.tty"))
     else:
         ways = {"modbus": "pty or tcp", "sdi-12": "pty", "serial": "pty"}.get(transport)
         how = f"reach it by {ways}" if ways else "it is wired to pins or heard by radio; no port of this machine is"
@@ -137,8 +143,10 @@ def _serve(devices: Devices, way: str, *, character_s: float) -> None:
 def swinging(model: Model, at_ns: int) -> dict[str, float | None]:
     """Values around the usual ones, the same at the same instant."""
     turn = 2 * math.pi * (at_ns / 1e9 % _PERIOD_S) / _PERIOD_S
-    waves = (1 + _SWING * math.sin(turn + phase) for phase in range(len(model.channels)))
-    return {name: value * wave for (name, value), wave in zip(model.channels.items(), waves, strict=True)}
+    return {
+        name: value + math.sin(turn + phase) * (_WANDER_DEG if name in _PLACE else _SWING * value)
+        for phase, (name, value) in enumerate(model.channels.items())
+    }
 
 
 def _serve_pty(devices: Devices, link: Path, character_s: float) -> None:

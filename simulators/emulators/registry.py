@@ -12,6 +12,7 @@ from simulators.emulators.power import MPPT, SDM120
 from simulators.emulators.radio import LSE01, RUUVI_DF5
 from simulators.emulators.receiver import NAV_PVT, NMEA_GNSS
 from simulators.emulators.soil import RS_WSD, TEROS_12
+from simulators.emulators.vehicle import VEHICLE
 from simulators.emulators.weather import RG15, VANTAGE, WINDSONIC
 from simulators.emulators.wind import RS_FSJT
 
@@ -22,3 +23,6 @@ MODELS: Final[dict[str, Model]] = {
         *(NMEA_GNSS, NAV_PVT, BME280, DS18B20, LSE01, RUUVI_DF5, SHT3X, TIPPING_BUCKET),
     )
 }
+
+VEHICLES: Final[dict[str, Model]] = {VEHICLE.id: VEHICLE}
+"""Whole vehicles: what they say is more than any one model of the catalogue reads."""

@@ -28,7 +28,7 @@ from edge_agent.drivers.sysfs import SysfsInstrument
 from edge_agent.drivers.uplinks import TOPICS
 from simulators.cli_device import swinging
 from simulators.emulators.host import on_pty
-from simulators.emulators.registry import MODELS
+from simulators.emulators.registry import MODELS, VEHICLES
 from tests.conftest import Mosquitto, free_port, wait_until
 
 COMMAND = [sys.executable, "-c", "import harkara,sys; sys.exit(harkara.main())", "simulate", "device"]
@@ -126,6 +126,20 @@ def test_a_modbus_tcp_device_and_a_tree_of_files(tmp_path: Path) -> None:
     assert not list(tree.rglob("w1_slave"))
 
 
+def test_pymavlink_hears_the_drone_over_udp() -> None:
+    from pymavlink import mavutil
+
+    link = mavutil.mavlink_connection("udpin:127.0.0.1:0")
+    try:
+        port = link.port.getsockname()[1]
+        with running("mavlink/position", "--to", f"udp:127.0.0.1:{port}"):
+            found = link.recv_match(type="GLOBAL_POSITION_INT", blocking=True, timeout=30)
+        assert found is not None
+        assert abs(found.lat - 303_165_000) <= 5001
+    finally:
+        link.close()
+
+
 @pytest.mark.broker
 def test_uplinks_reach_the_agents_driver_through_a_broker(mosquitto: Callable[..., Mosquitto]) -> None:
     broker = mosquitto()
@@ -154,7 +168,7 @@ def test_uplinks_reach_the_agents_driver_through_a_broker(mosquitto: Callable[..
 
 def test_the_list_and_what_cannot_be() -> None:
     done = subprocess.run([*COMMAND, "--list", "--json"], capture_output=True, text=True, check=True, timeout=60)
-    assert {each["model"] for each in json.loads(done.stdout)} == set(MODELS)
+    assert {each["model"] for each in json.loads(done.stdout)} == {*MODELS, *VEHICLES}
     for words, said in (
         (["nova/sds0111"], "did you mean nova/sds011"),
         ([], "which model?"),

@@ -1,56 +1,26 @@
-"""The driver of a configured device: the one place that knows them all."""
+"""The driver of a configured device."""
 
 from __future__ import annotations
 
-import socket
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
 
-from device_profiles import catalogue
-from device_profiles.engine.profile import Profile
 from edge_agent.clock import Clock
-from edge_agent.drivers.broker import BrokerDriver, JsonReader, Reader, UplinkReader, client_of
-from edge_agent.drivers.framed import FramedDriver, conversation
-from edge_agent.drivers.i2c import I2cInstrument, SmbusBus
 from edge_agent.drivers.line_parser import LineParser, Wanted
 from edge_agent.drivers.lines import LinesDriver
-from edge_agent.drivers.modbus import ModbusDriver, usual_s
-from edge_agent.drivers.modbus_frames import Rtu, Tcp
 from edge_agent.drivers.nmea import NmeaDriver
-from edge_agent.drivers.polled import PolledDriver
 from edge_agent.drivers.ports import ByteLine, ByteSource, Driver
 from edge_agent.drivers.program import Program
-from edge_agent.drivers.pulse import GpioEdges, PulseDriver, has_running_count
-from edge_agent.drivers.schedule import Schedule
-from edge_agent.drivers.sdi12 import Sdi12Driver
 from edge_agent.drivers.serial_port import LineFormat, SerialPort
 from edge_agent.drivers.shared_line import SharedLine
-from edge_agent.drivers.sysfs import SysfsInstrument
 from edge_agent.drivers.tcp import TcpStream
-from edge_agent.drivers.uplinks import TOPICS
-from edge_agent.mqtt_client import read_password
-from edge_agent.settings_devices import (
-    Asked,
-    BrokerDevice,
-    Channel,
-    Device,
-    I2cDevice,
-    LinesDevice,
-    ModbusDevice,
-    NmeaDevice,
-    OnALine,
-    PulseDevice,
-    Sdi12Device,
-    SerialDevice,
-    SysfsDevice,
-)
+from edge_agent.settings_devices import Channel, Device, LinesDevice, NmeaDevice, OnALine
 
 Lines = dict[str, SharedLine]
 """Lines that several devices share, by where they are."""
 
 
-def make(config: Device, clock: Clock, lines: Lines) -> tuple[Driver, str]:  # noqa: PLR0911 - one case a driver
+def make(config: Device, clock: Clock, lines: Lines) -> tuple[Driver, str]:
     """The driver, and in words where it reads.
 
     Args:
@@ -63,125 +33,20 @@ def make(config: Device, clock: Clock, lines: Lines) -> tuple[Driver, str]:  # n
     """
     match config:
         case NmeaDevice():
-            line, where = _line(config, LineFormat(config.baud or 9600))
+            line, where = byte_line(config, LineFormat(config.baud or 9600))
             required = config.checksum == "required"
             return NmeaDriver(line, clock, require_checksum=required, silence_s=config.silence_s), where
         case LinesDevice():
             source, where = _source(config)
             return LinesDriver(source, _parser(config), clock, silence_s=config.silence_s), where
-        case SerialDevice():
-            return _serial(config, clock)
-        case ModbusDevice():
-            return _modbus(config, clock, lines)
-        case Sdi12Device():
-            return _sdi12(config, clock, lines)
-        case SysfsDevice():
-            profile = _profile(config)
-            instrument = SysfsInstrument(profile, clock, folder=config.path)
-            schedule = _schedule(config, clock, conversation(profile.document).every_s)
-            return PolledDriver(instrument, schedule), str(config.path or f"kernel driver {instrument.service}")
-        case I2cDevice():
-            profile = _profile(config)
-            chip = I2cInstrument(profile, clock, bus=config.bus, address=config.address, open_bus=SmbusBus)
-            return PolledDriver(chip, _schedule(config, clock, conversation(profile.document).every_s)), str(config.bus)
-        case PulseDevice():
-            return _pulse(config, clock)
-        case BrokerDevice():
-            return _broker(config, clock)
+        case _:
+            from edge_agent.drivers.make_profiled import make_profiled  # noqa: PLC0415 - three megabytes
+
+            return make_profiled(config, clock, lines)
 
 
-def _modbus(config: ModbusDevice, clock: Clock, lines: Lines) -> tuple[Driver, str]:
-    profile = _profile(config)
-    form = line_format(profile.document, config.baud)
-    line, where = _line(config, form)
-    over_tcp = config.tcp is not None
-    # Three and a half characters of silence part two frames; above 19200 baud it is 1.75 ms (serial line V1.02, 2.5.1).
-    polling = profile.document.get("polling") or {}
-    gap_s = max(0.00175, 3.5 * form.character_s, float(polling.get("frame_gap_ms") or 0) / 1000)
-    shared = lines.setdefault(where, SharedLine(line, clock, gap_s=0.0005 if over_tcp else gap_s))
-    unit = config.unit or int(profile.document["transport"].get("unit_id") or 1)
-    schedule = _schedule(config, clock, usual_s(profile.document))
-    envelope = Tcp() if over_tcp else Rtu()
-    driver = ModbusDriver(shared, envelope, unit, profile, clock, schedule, timeout_s=config.timeout_s)
-    return driver, f"{where} unit {unit}"
-
-
-def _sdi12(config: Sdi12Device, clock: Clock, lines: Lines) -> tuple[Driver, str]:
-    profile = _profile(config)
-    line, where = _line(config, line_format(profile.document, config.baud))
-    shared = lines.setdefault(where, SharedLine(line, clock, gap_s=0.01))
-    address = config.address or str(profile.document["transport"].get("address") or "0")
-    schedule = _schedule(config, clock, usual_s(profile.document))
-    breaks = config.break_by == "host"
-    return Sdi12Driver(shared, address, profile, clock, schedule, breaks=breaks), f"{where} probe {address}"
-
-
-def _pulse(config: PulseDevice, clock: Clock) -> tuple[Driver, str]:
-    profile = _profile(config)
-    edges = GpioEdges(config.chip, config.line, debounce_ms=config.debounce_ms, name=config.id)
-    file = config.count_file if has_running_count(profile) else None
-    schedule = _schedule(config, clock, conversation(profile.document).every_s)
-    return PulseDriver(edges, profile, clock, schedule, file=file), f"{config.chip} line {config.line}"
-
-
-def _broker(config: BrokerDevice, clock: Clock) -> tuple[Driver, str]:
-    password = read_password(config.password_file) if config.password_file is not None else None
-    client = client_of(
-        config.host,
-        config.port,
-        identifier=f"harkara-{socket.gethostname()}-{config.id}"[:64],
-        username=config.username,
-        password=password,
-    )
-    reader: Reader
-    if config.dev_eui is not None:
-        assert config.profile is not None, "the configuration was checked"
-        reader = UplinkReader(catalogue.load(config.profile), config.dev_eui)
-        usual = [topic.format(eui=config.dev_eui.lower()) for topic in TOPICS]
-    else:
-        reader, usual = JsonReader(_json_parser(config)), []
-    topics = [config.topic] if config.topic is not None else usual
-    where = (config.host, config.port)
-    return BrokerDriver(client, topics, reader, clock, where=where), f"broker {config.host}:{config.port}"
-
-
-def _json_parser(config: BrokerDevice) -> LineParser:
-    return LineParser(format="json", time_key=config.time, time_unit=config.time_unit, wanted=_wanted(config.channels))
-
-
-def _serial(config: SerialDevice, clock: Clock) -> tuple[Driver, str]:
-    profile = _profile(config)
-    talk = conversation(profile.document)
-    line, where = _line(config, line_format(profile.document, config.baud))
-    asks = config.ask != "never" and (talk.each or talk.first)
-    schedule = _schedule(config, clock, talk.every_s) if asks else None
-    return FramedDriver(line, profile, clock, schedule=schedule, silence_s=config.silence_s), where
-
-
-def line_format(document: Mapping[str, Any], baud: int | None) -> LineFormat:
-    """Speed and character of a profile's line; ``baud`` where the device was set to another speed. [1/s]."""
-    transport = document["transport"]
-    factory = transport.get("baud")
-    if isinstance(factory, list):
-        factory = factory[0]
-    return LineFormat(
-        baud or int(factory or 9600),
-        int(transport.get("data_bits") or 8),
-        str(transport.get("parity") or "none"),
-        int(transport.get("stop_bits") or 1),
-    )
-
-
-def _profile(config: Asked) -> Profile:
-    assert config.profile is not None, "the configuration was checked"
-    return catalogue.load(config.profile)
-
-
-def _schedule(config: Asked, clock: Clock, usual_s: float) -> Schedule:
-    return Schedule(config.poll_s or usual_s, clock, jitter_s=config.jitter_s)
-
-
-def _line(config: OnALine, line: LineFormat) -> tuple[ByteLine, str]:
+def byte_line(config: OnALine, line: LineFormat) -> tuple[ByteLine, str]:
+    """The line of a device, and in words where it is."""
     if config.port is not None:
         return SerialPort(config.port, line), str(config.port)
     address = config.tcp_address
@@ -192,7 +57,7 @@ def _line(config: OnALine, line: LineFormat) -> tuple[ByteLine, str]:
 def _source(config: LinesDevice) -> tuple[ByteSource, str]:
     if config.command is not None:
         return Program(config.command), Path(config.command[0]).name
-    return _line(config, LineFormat(config.baud or 9600))
+    return byte_line(config, LineFormat(config.baud or 9600))
 
 
 def _parser(config: LinesDevice) -> LineParser:
@@ -202,11 +67,12 @@ def _parser(config: LinesDevice) -> LineParser:
         columns=tuple(config.columns or ()),
         time_key=config.time,
         time_unit=config.time_unit,
-        wanted=_wanted(config.channels),
+        wanted=wanted_of(config.channels),
     )
 
 
-def _wanted(channels: Mapping[str, Channel]) -> dict[str, Wanted]:
+def wanted_of(channels: Mapping[str, Channel]) -> dict[str, Wanted]:
+    """Configured channels by the key that a line or message has for them."""
     return {
         channel.field if channel.field is not None else name: Wanted(name, channel.unit)
         for name, channel in channels.items()

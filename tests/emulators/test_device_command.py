@@ -20,7 +20,7 @@ from device_profiles.wire.values import Scaled
 from edge_agent.clock import SystemClock
 from edge_agent.drivers.broker import BrokerDriver, UplinkReader, client_of
 from edge_agent.drivers.framed import FramedDriver, conversation
-from edge_agent.drivers.make import line_format
+from edge_agent.drivers.make_profiled import line_format
 from edge_agent.drivers.ports import Driver, Sample
 from edge_agent.drivers.schedule import Schedule
 from edge_agent.drivers.serial_port import SerialPort

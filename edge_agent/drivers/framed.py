@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from typing import Any, Final
+from collections.abc import Sequence
+from typing import Final
 
 from device_profiles.engine.profile import Profile
 from device_profiles.framing.factory import framer
@@ -12,61 +11,11 @@ from device_profiles.rejects import FrameRejected
 from edge_agent.clock import Clock
 from edge_agent.drivers.ports import ByteLine, LinkDown, Read
 from edge_agent.drivers.profiled import reads_of
+from edge_agent.drivers.questions import conversation
 from edge_agent.drivers.schedule import Schedule
 
 UNANSWERED_MAX: Final = 3
 """So many questions without one good frame, and the line is opened anew: adapters hang, devices lose their mode."""
-
-
-@dataclass(frozen=True, slots=True)
-class Question:
-    """What is sent to the device.
-
-    Attributes:
-        name: Of the request in the profile.
-        data: The bytes.
-        wait_s: Before anything else is sent: the device is busy. [s]
-    """
-
-    name: str
-    data: bytes
-    wait_s: float = 0.0
-
-
-@dataclass(frozen=True, slots=True)
-class Conversation:
-    """What a profile says of asking its devices.
-
-    Attributes:
-        first: Sent once after each opening; brings the device into the mode that is read.
-        each: Sent at each tick; empty for a device that speaks by itself.
-        every_s: How often it makes sense to ask. [s]
-    """
-
-    first: tuple[Question, ...]
-    each: tuple[Question, ...]
-    every_s: float
-
-
-def conversation(document: Mapping[str, Any]) -> Conversation:
-    """The questions of a profile, in order. A request that writes is sent only where a step asks for it."""
-    requests = {str(table["name"]): table for table in document.get("requests") or ()}
-    steps: Sequence[Mapping[str, Any]] = document.get("steps") or ()
-    first = tuple(
-        _question(requests[step["request"]], step)
-        for step in steps
-        if step["do"] in {"initialise", "write"} and "request" in step
-    )
-    named = [requests[step["request"]] for step in steps if step["do"] in {"start", "read"} and "request" in step]
-    asked = named or [table for table in requests.values() if "every_s" in table and not table.get("writes")]
-    intervals = [float(table["every_s"]) for table in asked if "every_s" in table]
-    usual = float((document.get("polling") or {}).get("interval_s") or 60)
-    return Conversation(first, tuple(_question(table, {}) for table in asked), min(intervals, default=usual))
-
-
-def _question(table: Mapping[str, Any], step: Mapping[str, Any]) -> Question:
-    data = bytes.fromhex(table["hex"]) if "hex" in table else str(table.get("text") or "").encode()
-    return Question(str(table["name"]), data, float(step.get("wait_s") or 0))
 
 
 class FramedDriver:
@@ -143,8 +92,7 @@ class FramedDriver:
 
     def notes(self) -> dict[str, int]:
         """Ticks that passed unserved."""
-        missed = self._schedule.missed if self._schedule is not None else 0
-        return {"missed_polls": missed} if missed else {}
+        return self._schedule.notes() if self._schedule is not None else {}
 
     async def _ask(self, schedule: Schedule) -> None:
         if self._unanswered >= UNANSWERED_MAX:

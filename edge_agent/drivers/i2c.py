@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import errno
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final, Protocol, Self
 
@@ -14,9 +13,12 @@ from device_profiles.engine.profile import Profile
 from edge_agent.clock import Clock
 from edge_agent.drivers.ports import LinkDown, Read
 from edge_agent.drivers.profiled import reads_of
+from edge_agent.drivers.questions import Question, conversation
 
 ANSWER_S_MAX: Final = 5.0
 """A bus that holds a transfer longer hangs. [s]"""
+WAIT_S: Final = 0.003
+"""Between a command and its answer where the profile does not say how long the chip needs. [s]"""
 TEXT_BYTES: Final = 32
 """Longest answer of a chip that speaks text; it pads with noughts. [bytes]"""
 
@@ -36,12 +38,6 @@ class Bus(Protocol):
 OpenBus = Callable[[Path], AbstractContextManager[Bus]]
 
 
-@dataclass(frozen=True, slots=True)
-class _Command:
-    data: bytes
-    wait_s: float
-
-
 class I2cInstrument:
     """One chip. Transfers of several chips on a bus never mix: each is one call of the kernel's."""
 
@@ -58,21 +54,17 @@ class I2cInstrument:
         document = profile.document
         self._profile, self._clock, self._bus, self._open_bus = profile, clock, bus, open_bus
         self._address = address if address is not None else int(str(document["transport"]["address"]), 16)
-        requests = {str(table["name"]): table for table in document.get("requests") or ()}
-        steps = list(document.get("steps") or ())
-        self._first = [_command(requests, step) for step in steps if step["do"] == "initialise"]
-        asked = [_command(requests, step) for step in steps if step["do"] in {"start", "read"} and "request" in step]
-        self._asked = asked or [_command(requests, {"request": name}) for name in requests]
+        self._talk = conversation(document)
         self._size = _answer_bytes(document)
         self._pads = self._size == TEXT_BYTES
 
     async def open(self) -> None:
         """Set the chip up; raises ``LinkDown`` when the bus or the chip is not there."""
-        await self._run(self._first, 0)
+        await self._run(self._talk.first, 0)
 
     async def measure(self) -> list[Read]:
         """Measure once; raises ``LinkDown``."""
-        data = await self._run(self._asked, self._size)
+        data = await self._run(self._talk.each, self._size)
         if self._pads:
             data = data.rstrip(b"\0") + b"\0"
         return reads_of(self._profile.decode(data), self._clock.wall_ns())
@@ -80,11 +72,11 @@ class I2cInstrument:
     async def close(self) -> None:
         """Nothing stays open between two measurements: another program may use the bus."""
 
-    async def _run(self, commands: list[_Command], size: int) -> bytes:
+    async def _run(self, questions: Sequence[Question], size: int) -> bytes:
         try:
-            for command in commands:
-                await self._transfer(command.data)
-                await asyncio.sleep(command.wait_s)
+            for question in questions:
+                await self._transfer(question.data)
+                await asyncio.sleep(question.wait_s or WAIT_S)
             return await self._transfer(b"", size) if size else b""
         except OSError as exc:
             raise LinkDown(self._why(exc)) from exc
@@ -110,12 +102,6 @@ class I2cInstrument:
         if exc.errno in {errno.EREMOTEIO, errno.EIO, errno.ENXIO}:
             return f"{where}: no answer: is the chip wired and powered, is this its address (i2cdetect -y 1)?"
         return f"{where}: {exc.strerror or exc}"
-
-
-def _command(requests: Mapping[str, Mapping[str, Any]], step: Mapping[str, Any]) -> _Command:
-    table = requests[step["request"]]
-    data = bytes.fromhex(table["hex"]) if "hex" in table else str(table.get("text") or "").encode()
-    return _Command(data, float(step.get("wait_s") or 0.003))
 
 
 def _answer_bytes(document: Mapping[str, Any]) -> int:

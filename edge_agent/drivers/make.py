@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from pathlib import Path
 
 from edge_agent.clock import Clock
 from edge_agent.drivers.line_parser import LineParser, Wanted
@@ -56,7 +55,7 @@ def byte_line(config: OnALine, line: LineFormat) -> tuple[ByteLine, str]:
 
 def _source(config: LinesDevice) -> tuple[ByteSource, str]:
     if config.command is not None:
-        return Program(config.command), Path(config.command[0]).name
+        return Program(config.command), config.command[0]
     return byte_line(config, LineFormat(config.baud or 9600))
 
 

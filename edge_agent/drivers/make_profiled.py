@@ -10,15 +10,16 @@ from device_profiles import catalogue
 from device_profiles.engine.profile import Profile
 from edge_agent.clock import Clock
 from edge_agent.drivers.broker import BrokerDriver, JsonReader, Reader, UplinkReader, client_of
-from edge_agent.drivers.framed import FramedDriver, conversation
+from edge_agent.drivers.framed import FramedDriver
 from edge_agent.drivers.i2c import I2cInstrument, SmbusBus
 from edge_agent.drivers.line_parser import LineParser
 from edge_agent.drivers.make import Lines, byte_line, wanted_of
-from edge_agent.drivers.modbus import ModbusDriver, usual_s
+from edge_agent.drivers.modbus import ModbusDriver
 from edge_agent.drivers.modbus_frames import Rtu, Tcp
 from edge_agent.drivers.polled import PolledDriver
 from edge_agent.drivers.ports import Driver
 from edge_agent.drivers.pulse import GpioEdges, PulseDriver, has_running_count
+from edge_agent.drivers.questions import conversation, usual_s
 from edge_agent.drivers.schedule import Schedule
 from edge_agent.drivers.sdi12 import Sdi12Driver
 from edge_agent.drivers.serial_port import LineFormat

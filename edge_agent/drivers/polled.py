@@ -46,4 +46,4 @@ class PolledDriver:
 
     def notes(self) -> dict[str, int]:
         """Ticks that passed unserved."""
-        return {"missed_polls": self._schedule.missed} if self._schedule.missed else {}
+        return self._schedule.notes()

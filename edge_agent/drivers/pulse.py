@@ -117,7 +117,7 @@ class PulseDriver:
 
     def notes(self) -> dict[str, int]:
         """Ticks that passed unserved."""
-        return {"missed_polls": self._schedule.missed} if self._schedule.missed else {}
+        return self._schedule.notes()
 
     async def _tick(self) -> list[Read]:
         self._schedule.served()

@@ -56,3 +56,7 @@ class Schedule:
         """Sleep until the next tick and begin it."""
         await asyncio.sleep(self.next_in_s())
         self.served()
+
+    def notes(self) -> dict[str, int]:
+        """Ticks that passed unserved, for a driver's notes; nothing when there were none."""
+        return {"missed_polls": self.missed} if self.missed else {}

@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping
-from typing import Any, Final
+from typing import Final
 
 from device_profiles.engine.profile import Profile
 from device_profiles.rejects import RejectReason, reject
 from edge_agent.clock import Clock
-from edge_agent.drivers.modbus import usual_s
-from edge_agent.drivers.ports import LinkDown, Read
+from edge_agent.drivers.bus_driver import BusDriver
+from edge_agent.drivers.ports import Read
 from edge_agent.drivers.profiled import reads_of
+from edge_agent.drivers.questions import Table
 from edge_agent.drivers.schedule import Schedule
 from edge_agent.drivers.sdi12_lines import Damaged, Promise, has_crc, line_of, promise, values
 from edge_agent.drivers.shared_line import NoAnswer, SharedLine, Turn
@@ -25,10 +25,10 @@ ANSWER_S: Final = 0.9
 TRIES: Final = 3
 """The standard asks for at least three breaks with three commands each; an adapter makes its own."""
 DATA_COMMANDS: Final = 10
-SILENT_POLLS_MAX: Final = 3
+"""``D0`` to ``D9`` (4.4.7)."""
 
 
-class Sdi12Driver:
+class Sdi12Driver(BusDriver):
     """One probe.
 
     Args:
@@ -40,59 +40,26 @@ class Sdi12Driver:
         breaks: Whether the host makes the break; adapters with a program of their own do it themselves.
     """
 
+    look_at = "is it powered, is this its address?"
+
     def __init__(
         self, line: SharedLine, address: str, profile: Profile, clock: Clock, schedule: Schedule, *, breaks: bool
     ) -> None:
-        self._line, self._address, self._profile = line, address, profile
-        self._clock, self._schedule, self._breaks = clock, schedule, breaks
-        every_s = usual_s(profile.document)
-        self._requests = [
-            (table, max(1, round(float(table.get("every_s") or 0) / every_s)))
-            for table in profile.document.get("requests") or ()
-            if table.get("command") and not table.get("writes")
-        ]
-        self._ticks = 0
-        self._silent = 0
-        self._joined = False
+        super().__init__(line, f"probe {address}", profile, clock, schedule, asked_by="command")
+        self._address, self._breaks = address, breaks
 
-    async def open(self) -> None:
-        """Take part in the bus; raises ``LinkDown``."""
-        await self._line.open()
-        self._joined = True
-        self._silent = 0
-
-    async def read(self) -> list[Read]:
-        """Wait for the next tick and measure; raises ``LinkDown``."""
-        await self._schedule.wait()
-        due = [table for table, every in self._requests if self._ticks % every == 0]
-        self._ticks += 1
-        reads: list[Read] = []
+    async def _poll(self, due: list[Table], reads: list[Read]) -> bool:
         answered = False
         for table in due:
             try:
                 reads += await self._measured(table)
             except NoAnswer as exc:
-                if exc.heard:
-                    reads.append(reject(RejectReason.SHAPE, f"no answer of probe {self._address} in it", exc.heard))
+                reads += self._unanswered(exc)
             else:
                 answered = True
-        self._silent = 0 if answered else self._silent + 1
-        if self._silent >= SILENT_POLLS_MAX:
-            raise LinkDown(f"probe {self._address} does not answer: is it powered, is this its address?")
-        return reads
+        return answered
 
-    async def close(self) -> list[Read]:
-        """Leave the bus; nothing is held back."""
-        if self._joined:
-            self._joined = False
-            await self._line.close()
-        return []
-
-    def notes(self) -> dict[str, int]:
-        """Ticks that passed unserved."""
-        return {"missed_polls": self._schedule.missed} if self._schedule.missed else {}
-
-    async def _measured(self, table: Mapping[str, Any]) -> list[Read]:
+    async def _measured(self, table: Table) -> list[Read]:
         command = str(table["command"])
         with_crc = has_crc(command)
         if command[0] == "R":
@@ -119,7 +86,7 @@ class Sdi12Driver:
         except NoAnswer:
             return
 
-    async def _data(self, turn: Turn, table: Mapping[str, Any], promised: Promise, *, with_crc: bool) -> list[Read]:
+    async def _data(self, turn: Turn, table: Table, promised: Promise, *, with_crc: bool) -> list[Read]:
         found: list[bytes] = []
         for number in range(DATA_COMMANDS):
             if len(found) >= promised.values:
@@ -134,13 +101,13 @@ class Sdi12Driver:
                 break
             found += part
         if len(found) < promised.values:
-            words = f"probe {self._address} promised {promised.values} values and gave {len(found)}"
+            words = f"{self.name} promised {promised.values} values and gave {len(found)}"
             return [reject(RejectReason.TRUNCATED, words, b"".join(found))]
         return self._decoded(str(table["name"]), found) if found else []
 
     def _decoded(self, name: str, found: list[bytes] | Damaged) -> list[Read]:
         if isinstance(found, Damaged):
-            return [reject(RejectReason.CHECKSUM, f"probe {self._address}: a damaged line", found.line)]
+            return [reject(RejectReason.CHECKSUM, f"{self.name}: a damaged line", found.line)]
         frame = self._address.encode() + b"".join(found) + b"\r\n"
         return reads_of(self._profile.decode(frame, request=name), self._clock.wall_ns())
 

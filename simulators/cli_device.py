@@ -4,17 +4,17 @@ from __future__ import annotations
 
 import argparse
 import contextlib
+import itertools
 import json
 import math
-import sys
 import threading
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from difflib import get_close_matches
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from simulators.cli_words import end_on_signals
+from simulators.cli_words import count, end_on_signals
 
 if TYPE_CHECKING:
     from simulators.emulators.port import Emulator, Model
@@ -34,8 +34,16 @@ examples:
 
 exit status: 0 stopped, 1 the way to the reader cannot be set up, 2 no such model, or it cannot be reached that way"""
 
-_WAYS: Final = {"mqtt": "mqtt:127.0.0.1:1883", "directory": "dir:./sys", "udp": "udp:127.0.0.1:14550"}
-"""Where a device speaks when nothing is said; others at a terminal."""
+_WAYS: Final[Mapping[str, tuple[str, ...]]] = {
+    "serial": ("pty:device.tty", "tcp", "udp", "mqtt"),
+    "modbus": ("pty:device.tty", "tcp"),
+    "sdi-12": ("pty:device.tty",),
+    "directory": ("dir:./sys",),
+    "mqtt": ("mqtt:127.0.0.1:1883",),
+    "udp": ("udp:127.0.0.1:14550", "tcp", "pty"),
+}
+"""How devices of a transport can be reached; the first is where one is when nothing is said."""
+_BUSES: Final = frozenset({"modbus", "sdi-12"})
 _PERIOD_S: Final = 600.0
 _SWING: Final = 0.02
 """Values swing by two hundredths around the usual ones, each in its own phase, so that a reader sees them move."""
@@ -63,7 +71,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--with", dest="others", action="append", default=[], metavar="MODEL@A", help="one more on the same bus"
     )
-    parser.add_argument("--baud", type=int, metavar="B", help="take as long as real characters do (default: at once)")
+    parser.add_argument("--baud", type=count, metavar="B", help="take as long as real characters do (default: at once)")
 
 
 def run(args: argparse.Namespace) -> int:
@@ -81,10 +89,8 @@ def run(args: argparse.Namespace) -> int:
         return 0
     if args.model is None:
         raise DeviceError("which model? harkara simulate device --list shows all")
-    devices = [_device(models, args.model, args.address)]
-    for other in args.others:
-        name, _, address = other.partition("@")
-        devices.append(_device(models, name, address or None))
+    others = [(name, at or None) for name, _, at in (other.partition("@") for other in args.others)]
+    devices = _devices(models, [(args.model, args.address), *others])
     end_on_signals()
     with contextlib.suppress(KeyboardInterrupt):
         _serve(devices, args.to, character_s=10 / args.baud if args.baud else 0.0)
@@ -101,18 +107,34 @@ def _list(models: Mapping[str, Model], *, as_json: bool) -> None:
         print(f"{name:28} {each.transport:10} {how}")
 
 
-def _device(models: Mapping[str, Model], name: str, address: str | None) -> tuple[Model, Emulator]:
+def _devices(models: Mapping[str, Model], wanted: Sequence[tuple[str, str | None]]) -> Devices:
+    """What was asked for, each with an address of its own where they share a bus."""
+    found = [(_model(models, name), address) for name, address in wanted]
+    transports = {model.transport for model, _ in found}
+    if len(found) > 1 and (len(transports) > 1 or not transports <= _BUSES):
+        raise DeviceError("only Modbus devices, or only SDI-12 probes, share a bus")
+    placed = [(model, _address(model, address)) for model, address in found]
+    places = [place for _, place in placed]
+    if twice := [address for address in places if places.count(address) > 1]:
+        shown = chr(twice[0]) if "sdi-12" in transports else twice[0]
+        raise DeviceError(f"two devices at address {shown}; give each its own, e.g. --with {placed[-1][0].id}@9")
+    return [(model, model.make(place)) for model, place in placed]
+
+
+def _model(models: Mapping[str, Model], name: str) -> Model:
     model = models.get(name)
     if model is None:
         near = get_close_matches(name, models, 3, 0.3)
         hint = f"; did you mean {' or '.join(near)}?" if near else "; --list shows all"
         raise DeviceError(f"no emulator of {name!r}{hint}")
-    return model, model.make(_address(model, address))
+    return model
 
 
 def _address(model: Model, text: str | None) -> int:
     if text is None:
         return model.address
+    if model.transport not in _BUSES:
+        raise DeviceError(f"{model.id} is on no bus and has no address")
     if model.transport == "sdi-12":
         if len(text) != 1 or not text.isascii() or not text.isalnum():
             raise DeviceError(f"an SDI-12 address is one of 0-9, A-Z, a-z, not {text!r}")
@@ -123,21 +145,21 @@ def _address(model: Model, text: str | None) -> int:
 
 
 def _serve(devices: Devices, way: str, *, character_s: float) -> None:
-    transports = {model.transport for model, _ in devices}
-    transport = devices[0][0].transport
-    if len(transports) > 1 or (len(devices) > 1 and transport not in {"modbus", "sdi-12"}):
-        raise DeviceError("only Modbus devices, or only SDI-12 probes, share a bus")
-    kind, _, where = way.partition(":")
+    name, transport = devices[0][0].id, devices[0][0].transport
+    ways = _WAYS.get(transport)
+    if ways is None:
+        raise DeviceError(f"{name} is wired to pins or heard by radio; no port of this machine is")
+    kind, _, where = (way or ways[0]).partition(":")
+    asked = any(model.requests != "none" for model, _ in devices)
+    known = [each.partition(":")[0] for each in ways if transport == "modbus" or not asked or each is ways[0]]
+    if kind not in known:
+        raise DeviceError(f"{name} cannot be served at {way}: reach it by {' or '.join(known)}")
     if transport == "modbus" and kind == "tcp":
         _serve_modbus_tcp(devices, where)
-    elif transport in {"serial", "modbus", "sdi-12"} and kind in {"", "pty"}:
+    elif kind == "pty" and transport != "udp":
         _serve_pty(devices, Path(where or "device.tty"), character_s)
-    elif transport in {"serial", "mqtt", "directory", "udp"} and all(model.requests == "none" for model, _ in devices):
-        _speak(devices, way or _WAYS.get(transport, "pty:device.tty"))
     else:
-        ways = {"modbus": "pty or tcp", "sdi-12": "pty", "serial": "pty"}.get(transport)
-        how = f"reach it by {ways}" if ways else "it is wired to pins or heard by radio; no port of this machine is"
-        raise DeviceError(f"{devices[0][0].id} cannot be served at {way or 'a port'}: {how}")
+        _speak(devices, way or ways[0])
 
 
 def swinging(model: Model, at_ns: int) -> dict[str, float | None]:
@@ -162,7 +184,7 @@ def _serve_modbus_tcp(devices: Devices, where: str) -> None:
     from simulators.emulators.modbus_tcp import serve  # noqa: PLC0415
 
     host, _, port = where.rpartition(":")
-    if not port.isdecimal():
+    if not (port.isascii() and port.isdigit() and int(port) < 1 << 16):
         raise DeviceError(f"tcp:{where}: write tcp:PORT or tcp:HOST:PORT")
     slaves = [(model, device) for model, device in devices if isinstance(device, ModbusSlave)]
     with serve(slaves, swinging, host or "127.0.0.1", int(port)) as address:
@@ -178,22 +200,14 @@ def _speak(devices: Devices, way: str) -> None:
     # Uplinks have topics of their own.
     with carrier(way + "/" if way.startswith("mqtt") and "/" not in way else way) as line:
         _told(devices, line.address)
-        for number in _numbers(model.period_s):
+        for number in itertools.count(1):
             now_ns = time.time_ns()
             true = Measurement(number=number, at_ns=now_ns, clock_ns=now_ns, values=swinging(model, now_ns))
             for frame in device.measure(true):
                 line.send(frame.data, frame.channel)
-
-
-def _numbers(period_s: float) -> Iterator[int]:
-    number = 0
-    while True:
-        number += 1
-        yield number
-        time.sleep(period_s)
+            time.sleep(model.period_s)
 
 
 def _told(devices: Devices, where: str) -> None:
     names = ", ".join(model.id for model, _ in devices)
     print(f"{names} at {where}; Ctrl-C ends it", flush=True)
-    sys.stdout.flush()

@@ -8,7 +8,7 @@ from typing import Final
 
 from simulators.checksums import crc_sensirion
 from simulators.emulators.numbers import counted
-from simulators.emulators.port import Measurement, Model
+from simulators.emulators.port import Measurement, Model, Talker
 from simulators.frames import Frame
 
 _SINGLE_SHOT: Final = frozenset({b"\x24\x00", b"\x24\x0b", b"\x24\x16"})
@@ -45,7 +45,7 @@ class Sht3x:
         return (Frame(held),)
 
 
-class TippingBucket:
+class TippingBucket(Talker):
     """A reed contact: it closes once for each tip; a frame is one closing, its bytes are none."""
 
     def __init__(self, tip_mm: float) -> None:
@@ -60,10 +60,6 @@ class TippingBucket:
         tips = max(self._tips, counted(fallen / self._tip_mm, 1, 0, (1 << 32) - 1))
         fresh, self._tips = tips - self._tips, tips
         return [Frame(b"", delay_ns=index * 10**9 // max(fresh, 1)) for index in range(fresh)]
-
-    def answer(self, request: bytes, at_ns: int) -> Sequence[Frame]:  # noqa: ARG002 - a contact
-        """Nothing."""
-        return ()
 
 
 SHT3X: Final = Model(

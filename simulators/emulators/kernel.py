@@ -7,14 +7,14 @@ from typing import Final
 
 from simulators.checksums import crc_maxim
 from simulators.emulators.numbers import counted
-from simulators.emulators.port import Measurement, Model
+from simulators.emulators.port import Measurement, Model, Talker
 from simulators.frames import Frame
 
 _POWER_ON: Final = 85 * 16
 """What the scratchpad holds before the first conversion: 85 degrees in sixteenths (DS18B20, figure 4)."""
 
 
-class Bme280:
+class Bme280(Talker):
     """Documentation/ABI/testing/sysfs-bus-iio: milli degrees, kilopascal, milli per cent."""
 
     def measure(self, measurement: Measurement) -> Sequence[Frame]:
@@ -36,12 +36,8 @@ class Bme280:
             frames.append(Frame(text.encode(), f"{folder}/in_humidityrelative_input"))
         return frames
 
-    def answer(self, request: bytes, at_ns: int) -> Sequence[Frame]:  # noqa: ARG002 - files are read, not asked
-        """Nothing."""
-        return ()
 
-
-class Ds18b20:
+class Ds18b20(Talker):
     """Scratchpad and value as ``w1_slave`` prints them; data sheet 19-7487, figures 3 and 4."""
 
     def measure(self, measurement: Measurement) -> Sequence[Frame]:
@@ -53,10 +49,6 @@ class Ds18b20:
         row = pad.hex(" ")
         text = f"{row} : crc={pad[8]:02x} YES\n{row} t={raw * 1000 // 16}\n"
         return (Frame(text.encode(), "bus/w1/devices/28-0316a2795bff/w1_slave"),)
-
-    def answer(self, request: bytes, at_ns: int) -> Sequence[Frame]:  # noqa: ARG002 - files are read, not asked
-        """Nothing."""
-        return ()
 
 
 BME280: Final = Model(

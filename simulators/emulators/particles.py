@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from typing import Final
 
 from simulators.emulators.numbers import known
-from simulators.emulators.port import Measurement, Model
+from simulators.emulators.port import Measurement, Model, Talker
 from simulators.frames import Frame
 
 _PMS_WORDS: Final = (
@@ -20,7 +20,7 @@ _SPS_FLOATS: Final = (
 )
 
 
-class Pms5003:
+class Pms5003(Talker):
     """Plantower, manual V2.3, appendix I: 32 bytes a second in active mode."""
 
     def measure(self, measurement: Measurement) -> Sequence[Frame]:
@@ -30,12 +30,8 @@ class Pms5003:
         body = b"BM" + struct.pack(">H12HBB", 28, *words, 0x97, status)
         return (Frame(body + struct.pack(">H", sum(body))),)
 
-    def answer(self, request: bytes, at_ns: int) -> Sequence[Frame]:  # noqa: ARG002 - it is never asked in active mode
-        """Nothing."""
-        return ()
 
-
-class Sds011:
+class Sds011(Talker):
     """Nova Fitness, control protocol V1.3, command 4: ten bytes a second."""
 
     def measure(self, measurement: Measurement) -> Sequence[Frame]:
@@ -44,10 +40,6 @@ class Sds011:
         device_id = known(measurement.values.get("device_id"), 0, 1, 0, 0xFFFF)
         data = struct.pack("<3H", fine, coarse, device_id)
         return (Frame(b"\xaa\xc0" + data + bytes((sum(data) & 0xFF, 0xAB))),)
-
-    def answer(self, request: bytes, at_ns: int) -> Sequence[Frame]:  # noqa: ARG002 - in its factory setting
-        """Nothing."""
-        return ()
 
 
 class Sps30:

@@ -46,6 +46,14 @@ class Emulator(Protocol):
         """
 
 
+class Talker:
+    """What a device has that is never asked, or takes no orders."""
+
+    def answer(self, request: bytes, at_ns: int) -> Sequence[Frame]:  # noqa: ARG002 - whatever it is
+        """Nothing."""
+        return ()
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Model:
     """An emulated model of the catalogue.

@@ -8,14 +8,14 @@ from typing import Final
 
 from simulators.emulators.modbus import ModbusSlave
 from simulators.emulators.numbers import counted
-from simulators.emulators.port import Measurement, Model
+from simulators.emulators.port import Measurement, Model, Talker
 from simulators.frames import Frame
 
 _HEX_EVERY: Final = 5
 """Blocks between two asynchronous HEX messages, which a charger mixes into its text when a register changes."""
 
 
-class Mppt:
+class Mppt(Talker):
     """Victron, VE.Direct protocol 3.33: a text block a second whose bytes add up to nought modulo 256."""
 
     def measure(self, measurement: Measurement) -> Sequence[Frame]:
@@ -54,10 +54,6 @@ class Mppt:
         if measurement.number % _HEX_EVERY == 0:
             frames.append(Frame(b":A0002000148\n"))
         return frames
-
-    def answer(self, request: bytes, at_ns: int) -> Sequence[Frame]:  # noqa: ARG002 - text mode
-        """Nothing."""
-        return ()
 
 
 def _meter(values: Mapping[str, float | None]) -> dict[int, int]:

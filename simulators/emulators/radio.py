@@ -10,14 +10,14 @@ from datetime import UTC, datetime
 from typing import Final, Literal
 
 from simulators.emulators.numbers import known
-from simulators.emulators.port import Measurement, Model
+from simulators.emulators.port import Measurement, Model, Talker
 from simulators.frames import Frame
 
 _EUI: Final = "a84041000181c061"
 _PORT: Final = 2
 
 
-class Lse01:
+class Lse01(Talker):
     """Dragino LSE01 user manual 1.5, 2.3: eleven bytes on port 2, as ``server`` publishes them.
 
     Args:
@@ -57,10 +57,6 @@ class Lse01:
             topic = "v3/soil@station/devices/field-1/up"
         return (Frame(json.dumps(message, separators=(",", ":")).encode(), topic),)
 
-    def answer(self, request: bytes, at_ns: int) -> Sequence[Frame]:  # noqa: ARG002 - class A, no downlinks
-        """Nothing."""
-        return ()
-
 
 def _soil(values: Mapping[str, float | None]) -> bytes:
     return struct.pack(
@@ -74,7 +70,7 @@ def _soil(values: Mapping[str, float | None]) -> bytes:
     )
 
 
-class RuuviTag:
+class RuuviTag(Talker):
     """Ruuvi data format 5 (RAWv2), docs.ruuvi.com: the manufacturer's data of an advertisement."""
 
     def measure(self, measurement: Measurement) -> Sequence[Frame]:
@@ -94,10 +90,6 @@ class RuuviTag:
             measurement.number % 65_535,
         )
         return (Frame(body + bytes.fromhex("cbb8334c884f")),)
-
-    def answer(self, request: bytes, at_ns: int) -> Sequence[Frame]:  # noqa: ARG002 - it only advertises
-        """Nothing."""
-        return ()
 
 
 _SOIL_CHANNELS: Final = {

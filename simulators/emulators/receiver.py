@@ -9,7 +9,7 @@ from typing import Final
 
 from simulators.checksums import ubx_checksum
 from simulators.emulators.numbers import counted
-from simulators.emulators.port import Measurement, Model
+from simulators.emulators.port import Measurement, Model, Talker
 from simulators.frames import Frame
 from simulators.nmea_log import nmea_checksum
 
@@ -18,7 +18,7 @@ _GEOID_M: Final = -54.0
 """Height of the geoid over the ellipsoid about the place that the emulators stand at. [m]"""
 
 
-class NmeaReceiver:
+class NmeaReceiver(Talker):
     """GGA and RMC a second, NMEA 0183 4.10; without position while the sky is blocked."""
 
     def measure(self, measurement: Measurement) -> Sequence[Frame]:
@@ -38,10 +38,6 @@ class NmeaReceiver:
             _sentence(f"GNGGA,{clock},{at},1,{satellites:02.0f},{hdop:.2f},{altitude:.1f},M,{_GEOID_M:.1f},M,,"),
         )
 
-    def answer(self, request: bytes, at_ns: int) -> Sequence[Frame]:  # noqa: ARG002 - a talker
-        """Nothing."""
-        return ()
-
 
 def _angle(degrees: float, digits: int) -> str:
     units = round(abs(degrees) * 60 * 10**6)
@@ -53,17 +49,13 @@ def _sentence(body: str) -> Frame:
     return Frame(f"${body}*{nmea_checksum(body.encode('ascii')):02X}\r\n".encode("ascii"))
 
 
-class UbxReceiver:
+class UbxReceiver(Talker):
     """UBX-NAV-PVT a second, u-blox M8 receiver description UBX-13003221, 32.17.15."""
 
     def measure(self, measurement: Measurement) -> Sequence[Frame]:
         """One frame of 100 bytes."""
         body = struct.pack("<BBH", 0x01, 0x07, 92) + _nav_pvt(measurement.clock_ns, measurement.values)
         return (Frame(b"\xb5\x62" + body + ubx_checksum(body)),)
-
-    def answer(self, request: bytes, at_ns: int) -> Sequence[Frame]:  # noqa: ARG002 - it only reports
-        """Nothing."""
-        return ()
 
 
 def _nav_pvt(clock_ns: int, values: Mapping[str, float | None]) -> bytes:

@@ -8,7 +8,7 @@ from typing import Final
 
 from simulators.emulators.mavlink_writer import Definition, Value, Writer
 from simulators.emulators.numbers import counted
-from simulators.emulators.port import Measurement, Model
+from simulators.emulators.port import Measurement, Model, Talker
 from simulators.frames import Frame
 
 _ARMED: Final = 0x80
@@ -87,7 +87,7 @@ SPRAY_XML: Final = """\
 """
 
 
-class Vehicle:
+class Vehicle(Talker):
     """A multirotor under ArduPilot's conventions.
 
     It boots with its first measurement. Its clock is unset until it has a position; armed while it is off the ground.
@@ -134,10 +134,6 @@ class Vehicle:
             gear: dict[str, Value] = {"time_boot_ms": boot_ms, "flow": flow, "tank": tank, "pump": int(flow > 0)}
             said.append((SPRAY_STATUS, gear))
         return [Frame(self._writer.frame(definition, fields, at_ns)) for definition, fields in said]
-
-    def answer(self, request: bytes, at_ns: int) -> Sequence[Frame]:  # noqa: ARG002 - it takes no orders
-        """Nothing."""
-        return ()
 
     def _where(
         self, measurement: Measurement, boot_ms: int, height: float

@@ -8,7 +8,7 @@ from typing import Final
 
 from simulators.checksums import crc_xmodem
 from simulators.emulators.numbers import counted, known
-from simulators.emulators.port import Measurement, Model
+from simulators.emulators.port import Measurement, Model, Talker
 from simulators.frames import Frame
 
 _INCH_HG_PER_HPA: Final = 1 / 33.863886
@@ -70,7 +70,7 @@ def _loop(measurement: Measurement) -> bytes:
     return bytes(packet)
 
 
-class WindSonic:
+class WindSonic(Talker):
     """Gill Instruments, WindSonic manual 1405-PS-0019, continuous polar mode: a line with an XOR check."""
 
     def measure(self, measurement: Measurement) -> Sequence[Frame]:
@@ -85,10 +85,6 @@ class WindSonic:
         for byte in body.encode():
             check ^= byte
         return (Frame(b"\x02" + body.encode() + b"\x03" + f"{check:02X}\r\n".encode()),)
-
-    def answer(self, request: bytes, at_ns: int) -> Sequence[Frame]:  # noqa: ARG002 - continuous mode
-        """Nothing."""
-        return ()
 
 
 class Rg15:

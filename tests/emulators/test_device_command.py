@@ -178,6 +178,13 @@ def test_the_list_and_what_cannot_be() -> None:
         (["meter/teros-12-sdi12", "--address", "12"], "an SDI-12 address is one of"),
         (["renke/rs-fsjt", "--address", "300"], "an address is 1 to 247"),
         (["renke/rs-fsjt", "--to", "tcp:x"], "write tcp:PORT"),
+        (["renke/rs-fsjt", "--to", "tcp:99999"], "write tcp:PORT"),
+        (["nova/sds011", "--to", "dir:./x"], "reach it by pty or tcp or udp"),
+        (["hydreon/rg-15", "--to", "tcp:5020"], "reach it by pty"),
+        (["maxim/ds18b20-w1", "--to", "pty:./x"], "reach it by dir"),
+        (["renke/rs-fsjt", "--to", "pigeon:1"], "reach it by pty or tcp"),
+        (["renke/rs-fsjt", "--address", "3", "--with", "renke/rs-wsd@3"], "two devices at address 3"),
+        (["nova/sds011", "--address", "7"], "nova/sds011 is on no bus and has no address"),
     ):
         failed = subprocess.run([*COMMAND, *words], capture_output=True, text=True, check=False, timeout=60)
         assert failed.returncode == 2, failed

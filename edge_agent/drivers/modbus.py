@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
+from typing import Final
+
 from device_profiles.engine.compile_selectors import zero_based
 from device_profiles.engine.profile import Profile
 from device_profiles.rejects import RejectReason, reject
@@ -13,6 +16,9 @@ from edge_agent.drivers.profiled import reads_of
 from edge_agent.drivers.questions import Table
 from edge_agent.drivers.schedule import Schedule
 from edge_agent.drivers.shared_line import NoAnswer, SharedLine
+
+LATE_S: Final = 1.0
+"""So long after its time an answer may still come; slower slaves need a longer ``timeout_s``. [s]"""
 
 
 class ModbusDriver(BusDriver):
@@ -37,6 +43,7 @@ class ModbusDriver(BusDriver):
         self._gap = int(polling.get("gap_registers") or 0)
         self._retries = int(polling.get("retries") or 1)
         self._refused: dict[str, int] = {}
+        self._owed: tuple[Question, float] | None = None
 
     def notes(self) -> dict[str, int]:
         """Ticks that passed unserved, and what the device refused."""
@@ -61,14 +68,28 @@ class ModbusDriver(BusDriver):
         return answered
 
     async def _ask(self, asked: Question) -> Registers | Refused:
+        await self._settle(asked)
         for attempt in range(1 + self._retries):
             data, answer_in = self._envelope.wrap(self._unit, asked)
             try:
                 return await self._line.ask(data, answer_in, self._timeout_s)
             except NoAnswer:
+                self._owed = asked, self._clock.monotonic_s()
                 if attempt == self._retries:
                     raise
         raise AssertionError("the last attempt answers or raises")
+
+    async def _settle(self, asked: Question) -> None:
+        """Let an answer that the slave still owes to another question go by.
+
+        On a serial line an answer does not say which registers it holds: a late one would be taken for that of this
+        question if it is as long. The line is the others' meanwhile; the silence before the next question drops it.
+        """
+        owed, self._owed = self._owed, None
+        if owed is None or owed[0] == asked or self._envelope.names_its_question:
+            return
+        late_s = max(LATE_S, 2 * self._timeout_s)
+        await asyncio.sleep(owed[1] + self._timeout_s + late_s - self._clock.monotonic_s())
 
     def _reads(self, name: str, part: Question, asked: Question, found: Registers) -> list[Read]:
         registers = found[part.first - asked.first :][: part.size]

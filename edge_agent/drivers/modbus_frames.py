@@ -67,7 +67,13 @@ AnswerIn = Callable[[bytes], Found | None]
 
 
 class Envelope(Protocol):
-    """How questions travel."""
+    """How questions travel.
+
+    Attributes:
+        names_its_question: Whether an answer says which question it belongs to.
+    """
+
+    names_its_question: bool
 
     def wrap(self, unit: int, question: Question) -> tuple[bytes, AnswerIn]:
         """The bytes to send, and what finds their answer among bytes that come."""
@@ -76,6 +82,8 @@ class Envelope(Protocol):
 
 class Rtu:
     """Over a serial line: unit, PDU, CRC. Another slave's late answer has another unit, function or length."""
+
+    names_its_question = False
 
     def wrap(self, unit: int, question: Question) -> tuple[bytes, AnswerIn]:
         """A request, and its answer anywhere in what was heard: noise may stand before it."""
@@ -93,6 +101,8 @@ class Rtu:
 
 class Tcp:
     """Over TCP: a transaction number tells a late answer from the one that is waited for."""
+
+    names_its_question = True
 
     def __init__(self) -> None:
         self._number = 0

@@ -14,6 +14,7 @@ from pymodbus.server import ModbusTcpServer as TheirServer
 from pymodbus.simulator import DataType, SimData, SimDevice
 
 from device_profiles import catalogue
+from device_profiles.checksums import crc16_modbus
 from device_profiles.rejects import FrameRejected, RejectReason
 from device_profiles.wire.values import Scaled
 from edge_agent.clock import SystemClock
@@ -204,6 +205,36 @@ def test_a_late_answer_of_one_slave_is_never_another_s(tmp_path: Path) -> None:
     with on_pty(tmp_path / "bus", [(model, Windy()), (other_model, other)]):
         reads, _ = asyncio.run(run())
     assert {values([read])["wind_speed"] for read in reads if isinstance(read, Sample)} == {Scaled(32, -1)}
+
+
+def test_a_slave_s_own_late_answer_is_not_that_of_its_next_question(tmp_path: Path) -> None:
+    """Two runs of one length from a slave whose every answer comes after its time: two answers for each question."""
+    runs = [Question(3, 0, 2), Question(3, 100, 2)]
+    asked: list[int] = []
+
+    class Slow:
+        """Answers with the number of the first register in every word, half as late again as it may."""
+
+        def measure(self, measurement: object) -> list[Frame]:
+            return []
+
+        def answer(self, request: bytes, at_ns: int) -> list[Frame]:
+            first, size = int.from_bytes(request[2:4], "big"), int.from_bytes(request[4:6], "big")
+            asked.append(first)
+            body = request[:2] + bytes((2 * size,)) + first.to_bytes(2, "big") * size
+            check = crc16_modbus(body).to_bytes(2, "little")
+            return [Frame(body + check, delay_ns=450_000_000 if asked.count(first) % 2 else 390_000_000)]
+
+    async def run() -> list[object]:
+        driver = slave(bus(tmp_path / "bus"), "renke/rs-wsd", 1)
+        await driver.open()
+        answers: list[object] = [await driver._ask(question) for question in runs * 2]
+        await driver.close()
+        return answers
+
+    with on_pty(tmp_path / "bus", [(MODELS["renke/rs-fsjt"], Slow())]):
+        answers = asyncio.run(run())
+    assert answers == [(0, 0), (100, 100)] * 2
 
 
 async def _ignoring(read: Callable[[], Awaitable[list[Read]]]) -> None:

@@ -16,7 +16,7 @@ help:
 setup: $(STAMP)
 
 $(STAMP): requirements/lock.txt pyproject.toml
-	@echo "Setting up $(VENV): about 90 packages, 300 MB, once."
+	@echo "Setting up $(VENV): about 110 packages, 1.2 GB, once."
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "Harkara needs Python 3.11 or newer; say which: make PYTHON=python3.12 $(MAKECMDGOALS)"; exit 2; }
 	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
 	@$(BIN)/pip install --quiet --disable-pip-version-check --require-hashes -r requirements/lock.txt

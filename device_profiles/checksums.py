@@ -9,6 +9,9 @@ from typing import Final
 
 Check = Callable[[bytes], int]
 
+_MIRRORED: Final = bytes(int(f"{byte:08b}"[::-1], 2) for byte in range(256))
+"""Each byte with its bits in reverse order."""
+
 
 @cache
 def _table_reflected(polynomial: int) -> tuple[int, ...]:
@@ -59,8 +62,12 @@ def crc16_arc(data: bytes) -> int:
 
 
 def crc16_mcrf4xx(data: bytes) -> int:
-    """CRC-16/MCRF4XX: MAVLink (with CRC_EXTRA) and Lufft UMB, low byte first."""
-    return _crc16_reflected(data, 0x8408, 0xFFFF)
+    """CRC-16/MCRF4XX: MAVLink (with CRC_EXTRA) and Lufft UMB, low byte first.
+
+    The standard library has its mirror image in C: bits turned round on the way in and out make it this one.
+    """
+    mirrored = binascii.crc_hqx(data.translate(_MIRRORED), 0xFFFF)
+    return _MIRRORED[mirrored & 0xFF] << 8 | _MIRRORED[mirrored >> 8]
 
 
 def crc16_kermit(data: bytes) -> int:

@@ -1,0 +1,1 @@
+"""Telemetry of vehicles: scan, copies, clocks, flights, tracks, import."""

@@ -1,8 +1,10 @@
-"""``harkara agent run | init | status``."""
+"""``harkara agent run | init | status | import``."""
 
 from __future__ import annotations
 
 import argparse
+import re
+from datetime import datetime
 from pathlib import Path
 from typing import Final
 
@@ -10,7 +12,8 @@ DEFAULT_CONFIG: Final = Path("agent.toml")
 
 _EXAMPLE = """example:
   harkara agent run --config agent.toml
-  harkara agent init --port /dev/ttyUSB0"""
+  harkara agent init --port /dev/ttyUSB0
+  harkara agent import flight.tlog --dry-run"""
 _RUN_EXAMPLE: Final = """example:
   harkara agent run --config /etc/harkara/agent.toml
 
@@ -32,6 +35,15 @@ _STATUS_EXAMPLE: Final = """examples:
   harkara agent status --follow
 
 exit status: 0 the agent answered, 1 it is not running or does not answer, 2 configuration"""
+
+
+_IMPORT_EXAMPLE: Final = """examples:
+  harkara agent import flight.tlog --dry-run --json           look, write nothing
+  harkara agent import flight.tlog --device survey-drone      into the outbox of agent.toml
+  harkara agent import link.mav --started 2026-05-14T06:30:00+05:30
+
+Reads MAVLink logs (tlog, or frames alone). Giving a file twice adds nothing. Stop the agent while you import.
+exit status: 0 imported, 1 the outbox is full, 2 a file or the configuration cannot be used"""
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -60,6 +72,22 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     init.add_argument("--force", action="store_true", help="overwrite the file")
 
+    bring = actions.add_parser(
+        "import", help="take recorded files into the outbox", epilog=_IMPORT_EXAMPLE, formatter_class=raw
+    )
+    _add_config(bring)
+    bring.add_argument("file", nargs="+", type=Path, help="a log")
+    bring.add_argument("--device", type=_device, default="vehicle", help="begin device ids so (default: %(default)s)")
+    bring.add_argument(
+        "--started",
+        type=_instant,
+        default=None,
+        metavar="TIME",
+        help="when the vehicle was switched on",
+    )
+    bring.add_argument("--dry-run", action="store_true", help="read and count; write nothing")
+    bring.add_argument("--json", action="store_true", help="end with one JSON object")
+
     status = actions.add_parser("status", help="ask the running agent", epilog=_STATUS_EXAMPLE, formatter_class=raw)
     _add_config(status)
     status.add_argument("--json", action="store_true", help="one JSON object (with --follow: one per line)")
@@ -77,6 +105,10 @@ def run(args: argparse.Namespace) -> int:
         from edge_agent import cli_status  # noqa: PLC0415
 
         return cli_status.run(args)
+    if args.action == "import":
+        from edge_agent import cli_import  # noqa: PLC0415
+
+        return cli_import.run(args)
     from edge_agent import cli_run  # noqa: PLC0415
 
     return cli_run.run(args)
@@ -86,6 +118,22 @@ def _add_config(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--config", type=Path, default=DEFAULT_CONFIG, metavar="FILE", help="configuration (default: %(default)s)"
     )
+
+
+def _instant(text: str) -> datetime:
+    try:
+        found = datetime.fromisoformat(text)
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"{text!r} is no ISO 8601 time, such as 2026-05-14T06:30:00+05:30") from None
+    if found.tzinfo is None:
+        raise argparse.ArgumentTypeError(f"{text!r} has no zone: add Z or +05:30")
+    return found
+
+
+def _device(text: str) -> str:
+    if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9_-]{0,39}", text):
+        raise argparse.ArgumentTypeError("give 1 to 40 letters, digits, - or _")
+    return text
 
 
 def _seconds(text: str) -> float:

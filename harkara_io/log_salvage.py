@@ -90,7 +90,7 @@ def _try_open(path: Path, form: LogFormat) -> sqlite3.Connection | None:
         connection.close()
         return None
     expected = sum(statement.lstrip().upper().startswith("CREATE TABLE") for statement in form.statements)
-    if found == expected:
+    if found >= expected:  # a log may have grown tables that came later
         return connection
     connection.close()
     return None

@@ -9,6 +9,7 @@ from edge_agent.outbox.types import (
     Identity,
     OpenChunk,
     OutboxStats,
+    Remember,
     Seal,
     Sealed,
 )
@@ -21,6 +22,7 @@ __all__ = [
     "OpenChunk",
     "Outbox",
     "OutboxStats",
+    "Remember",
     "Seal",
     "Sealed",
     "decode_rows",

@@ -11,7 +11,7 @@ from device_profiles.wire.digest import DIGEST_BYTES, PREVIOUS_OF_FIRST, chain
 from device_profiles.wire.model import LossRecord
 from edge_agent.outbox.records import key_of, parse_loss
 from edge_agent.outbox.state import OpenSlot, State, chunk_record
-from edge_agent.outbox.types import Accept, Identity, OpenChunk, Seal, Sealed
+from edge_agent.outbox.types import Accept, Identity, OpenChunk, Remember, Seal, Sealed
 
 _LOSSES_PER_BLOCK = 16
 
@@ -33,11 +33,13 @@ class Group:
         self._state = state
         self._fresh: dict[int, bytes] = {}
 
-    def run(self, steps: Sequence[Accept | Seal]) -> None:
+    def run(self, steps: Sequence[Accept | Seal | Remember]) -> None:
         """Carry out all steps. Raises `ValueError` when a block does not hold what its device has open."""
         for step in steps:
             if isinstance(step, Accept):
                 self._accept(step.chunk)
+            elif isinstance(step, Remember):
+                self._remember(step.keys)
             else:
                 self._seal(step)
         self._connection.executemany("INSERT INTO open_chunk (id, record) VALUES (?, ?)", self._fresh.items())
@@ -84,6 +86,11 @@ class Group:
             segment, tail=seq, readings=segment.readings + readings, last_digest=made.digest
         )
         self.refs.append(BlockRef(segment.segment, segment.ordinal, seq, len(made.data), readings, made.digest))
+
+    def _remember(self, keys: Sequence[int]) -> None:
+        # Made with the first import: most outboxes never see one.
+        self._connection.execute("CREATE TABLE IF NOT EXISTS imported (id INTEGER PRIMARY KEY)")
+        self._connection.executemany("INSERT OR IGNORE INTO imported (id) VALUES (?)", [(key,) for key in keys])
 
     def _insert(self, key: int, made: Sealed, *, live: bool) -> None:
         self._connection.execute(

@@ -26,7 +26,7 @@ from edge_agent.outbox.reading import OutboxReading
 from edge_agent.outbox.records import FORMAT, OWNER, TOTALS, Owner, Totals, put
 from edge_agent.outbox.salvage import Salvage, successor
 from edge_agent.outbox.state import State, load
-from edge_agent.outbox.types import Accept, Committed, Seal
+from edge_agent.outbox.types import Accept, Committed, Remember, Seal
 from harkara_io.kept_log import log_incident
 from harkara_io.log_errors import Incident, LogError, LogForeign, LogFull
 from harkara_io.log_salvage import Reader
@@ -36,6 +36,7 @@ _RESERVE_PAGES = 24
 """Room that a group commit never takes, so that giving up blocks always finds some."""
 _BLOCKS_MAX = 1 << 40
 _SHELF_SHARE = 16
+_KEY_BYTES = 12
 
 
 class Outbox(OutboxReading):
@@ -150,7 +151,7 @@ class Outbox(OutboxReading):
         self._state = self._write(transaction, pages=pages)
         self._begun = True
 
-    def commit(self, steps: Sequence[Accept | Seal]) -> Committed:
+    def commit(self, steps: Sequence[Accept | Seal | Remember]) -> Committed:
         """The group commit: accept rows, seal blocks, and delete what riding receipts allow, in one transaction.
 
         Returns:
@@ -248,12 +249,14 @@ class Outbox(OutboxReading):
     def _riding_pages(self) -> int:
         return min(_TRIMMED_PER_COMMIT, sum(seqs.count for seqs in self._riding.values())) // 4
 
-    def _need_bytes(self, steps: Sequence[Accept | Seal]) -> int:
+    def _need_bytes(self, steps: Sequence[Accept | Seal | Remember]) -> int:
         """More than the steps can take: a block is never longer than the rows it is made of."""
         need = 0
         for step in steps:
             if isinstance(step, Accept):
                 need += len(step.chunk.data) + 128
+            elif isinstance(step, Remember):
+                need += 2 * _KEY_BYTES * len(step.keys)  # pages split in halves
             else:
                 need += 512 + sum(slot.size_bytes for slot in self._state.open.get(step.device, ()))
         return need

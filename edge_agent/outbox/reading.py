@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import sqlite3
+from collections.abc import Sequence
+
 from device_profiles.wire.delivery.ports import BlockRef, SegmentSpan
 from device_profiles.wire.digest import block_digest, computed_digest
 from device_profiles.wire.intervals import EMPTY, IntervalSet
@@ -10,6 +13,8 @@ from edge_agent.outbox.state import State, open_chunks
 from edge_agent.outbox.types import BlockUnreadable, OpenChunk, OutboxStats
 from harkara_io.kept_log import KeptLog
 from harkara_io.log_errors import Incident, LogError
+
+_KEYS_A_QUESTION = 500
 
 
 class OutboxReading(KeptLog):
@@ -54,6 +59,22 @@ class OutboxReading(KeptLog):
     def _ref(self, key: int, size_bytes: int, readings: int, digest: bytes) -> BlockRef:
         ordinal = key >> SEQ_BITS
         return BlockRef(self._state.segments[ordinal].segment, ordinal, key & SEQ_MASK, size_bytes, readings, digest)
+
+    def imported(self, keys: Sequence[int]) -> set[int]:
+        """Which of these keys of rows from files are here already."""
+
+        def ask(connection: sqlite3.Connection) -> set[int]:
+            if not connection.execute("SELECT 1 FROM sqlite_schema WHERE name = 'imported'").fetchone():
+                return set()
+            found: set[int] = set()
+            for at in range(0, len(keys), _KEYS_A_QUESTION):
+                part = keys[at : at + _KEYS_A_QUESTION]
+                query = f"SELECT id FROM imported WHERE id IN ({','.join('?' * len(part))})"  # noqa: S608 - only marks
+                found.update(row[0] for row in connection.execute(query, part))
+            return found
+
+        with self.lock:
+            return self._read(ask)
 
     def segments(self, after_ordinal: int, limit: int) -> list[SegmentSpan]:
         """At most ``limit`` segments with an ordinal above ``after_ordinal``, in order."""

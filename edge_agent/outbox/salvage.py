@@ -77,6 +77,7 @@ class Salvage:
         pending, sizes = self._copy_blocks()
         pending += self._copy_chunks()
         reported = self._copy_losses()
+        self._copy_imported()
         self._finish(reason, pending, sizes, reported)
 
     def _copy_blocks(self) -> tuple[int, tuple[int, int, int]]:
@@ -153,6 +154,13 @@ class Salvage:
             pending += chunk.readings
             self.kept += 1
         return pending
+
+    def _copy_imported(self) -> None:
+        """Keys of rows from files, where there are any: without them a second import would add the rows again."""
+        keys = [(row[0],) for row in self._reader.rows("imported", "id", "id")]
+        if keys:
+            self._target.execute("CREATE TABLE IF NOT EXISTS imported (id INTEGER PRIMARY KEY)")
+            self._target.executemany("INSERT OR IGNORE INTO imported (id) VALUES (?)", keys)
 
     def _copy_losses(self) -> dict[int, IntervalSet]:
         """Copy loss records; gives the seqs they cover by segment id."""

@@ -94,6 +94,17 @@ class Seal:
 
 
 @dataclass(frozen=True, slots=True)
+class Remember:
+    """Keep the keys of rows that come from a file, so that the same rows from a file are known again.
+
+    Attributes:
+        keys: Derived from what a row says; 63 bits each.
+    """
+
+    keys: tuple[int, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class Committed:
     """What one group commit made durable.
 

@@ -1,0 +1,144 @@
+"""``harkara agent import``: recorded files into the outbox, each row once."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+import time
+from collections import Counter
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, Final
+
+from edge_agent import config as configuration
+from edge_agent.clock import SystemClock
+from edge_agent.fingerprint import fingerprint
+from edge_agent.imports.into_outbox import IntoOutbox
+from edge_agent.imports.model import Counts, ImportedRow
+from edge_agent.imports.vehicle_log import VehicleLog, is_raw, is_tlog
+from edge_agent.outbox import Outbox
+from harkara_io.errors import HarkaraError
+from harkara_io.log_errors import LogError, LogLocked
+
+_HEAD_BYTES: Final = 4096
+
+
+class ImportRefused(HarkaraError):
+    """The file cannot be imported; says why."""
+
+    exit_status = 2
+
+
+def run(args: argparse.Namespace) -> int:
+    """Import files one after another.
+
+    Raises:
+        ConfigError: The configuration cannot be used.
+        ImportRefused: A file cannot be read, or the agent runs.
+    """
+    logs = [_open(path, args) for path in args.file]
+    if args.dry_run:
+        for log in logs:
+            for _ in log.rows():
+                pass
+        _report(args, [log.counts for log in logs], taken=None)
+        return 0
+    config = configuration.load(args.config)
+    try:
+        outbox = Outbox.open(
+            config.outbox.file, agent=config.agent, fingerprint=fingerprint(), bytes_max=config.outbox.max_bytes
+        )
+    except LogLocked as exc:
+        raise ImportRefused(
+            f"{config.outbox.file} is in use: stop the agent while you import, or look first with --dry-run"
+        ) from exc
+    except LogError as exc:
+        raise ImportRefused(str(exc)) from exc
+    into = IntoOutbox(outbox, config.agent, SystemClock())
+    clean = False
+    try:
+        for log in logs:
+            into.take(_shown(log, args), lambda log=log: _progress(log.path, into))  # type: ignore[misc]
+        clean = True
+    finally:
+        outbox.close(clean=clean)
+    _report(args, [log.counts for log in logs], taken=into)
+    return 0
+
+
+def _open(path: Path, args: argparse.Namespace) -> VehicleLog:
+    try:
+        if path.is_dir():
+            raise ImportRefused(f"{path} is a folder: name the files in it")
+        with path.open("rb") as file:
+            head = file.read(_HEAD_BYTES)
+    except OSError as exc:
+        raise ImportRefused(f"{path}: {exc.strerror}") from exc
+    if not head:
+        raise ImportRefused(f"{path} is empty")
+    if not is_tlog(head) and not is_raw(head):
+        raise ImportRefused(f"{path} is no log known here: MAVLink frames or a ground station's tlog")
+    started_ns = None
+    if args.started is not None:
+        started_ns = int(args.started.timestamp() * 1_000_000) * 1_000
+    return VehicleLog(path, prefix=args.device, started_ns=started_ns)
+
+
+def _shown(log: VehicleLog, args: argparse.Namespace) -> Iterator[ImportedRow]:
+    yield from log.rows()
+    if not args.json and log.counts.rejects.get("time_unknown"):
+        print(
+            f"{log.path}: {log.counts.rejects['time_unknown']} frames have no time, the vehicle never said it:"
+            " give --started when it was switched on",
+            file=sys.stderr,
+        )
+
+
+_shown_at_s = 0.0
+
+
+def _progress(path: Path, into: IntoOutbox) -> None:
+    global _shown_at_s  # noqa: PLW0603 - one line of one terminal
+    if sys.stderr.isatty() and time.monotonic() - _shown_at_s > 0.5:
+        _shown_at_s = time.monotonic()
+        print(f"\r{path.name}: {into.taken} rows, {into.known} known", end="", file=sys.stderr, flush=True)
+
+
+def _report(args: argparse.Namespace, counts: list[Counts], *, taken: IntoOutbox | None) -> None:
+    missing: Counter[str] = Counter()
+    rejects: Counter[str] = Counter()
+    notes: Counter[str] = Counter()
+    for each in counts:
+        missing += each.missing
+        rejects += each.rejects
+        notes += each.notes
+    summary: dict[str, Any] = {
+        "frames": sum(each.frames for each in counts),
+        "kept": sum(each.kept for each in counts),
+        "copies": sum(each.copies for each in counts),
+        "readings": sum(each.readings for each in counts),
+        "flights": sum(each.flights for each in counts),
+        "arm_windows": sum(each.arm_windows for each in counts),
+        "missing": dict(sorted(missing.items())),
+        "rejects": dict(sorted(rejects.items())),
+        "notes": dict(sorted(notes.items())),
+        "dry_run": taken is None,
+        "rows_added": taken.taken if taken else 0,
+        "readings_added": taken.readings if taken else 0,
+        "rows_known": taken.known if taken else 0,
+    }
+    if args.json:
+        print(json.dumps(summary))
+        return
+    print(
+        f"{summary['frames']} frames, {summary['kept']} kept, {summary['copies']} copies,"
+        f" {summary['readings']} readings; {summary['flights']} flights, armed {summary['arm_windows']} times"
+    )
+    for name in ("missing", "rejects", "notes"):
+        if summary[name]:
+            print(f"{name}: " + ", ".join(f"{reason} {number}" for reason, number in summary[name].items()))
+    if taken is None:
+        print("dry run: nothing was written")
+    else:
+        print(f"added {taken.taken} rows with {taken.readings} readings; {taken.known} rows were here already")

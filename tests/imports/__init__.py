@@ -1,0 +1,1 @@
+"""Files into the outbox: every row once, whatever happens on the way."""

@@ -80,7 +80,7 @@ class Agent:
         self._profiles = config.profiles
         self._incidents: list[Incident] = []
         self._queue = SampleQueue()
-        self._lines: Lines = {}
+        self._lines = Lines()
         self._thread = LogThread("outbox")
         self._ready = False
         self._health = DiskHealth()

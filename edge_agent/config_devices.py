@@ -31,7 +31,7 @@ class Channel(Table):
     field: Annotated[str, StringConstraints(min_length=1, max_length=128)] | None = None
 
 
-_NAMES: Final = ("nmea", "lines", "serial", "modbus", "sdi-12", "sysfs", "i2c", "pulse", "broker")
+_NAMES: Final = ("nmea", "lines", "serial", "modbus", "sdi-12", "sysfs", "i2c", "pulse", "broker", "mavlink")
 _DRIVERS: Final = "driver = " + " or ".join(f'"{name}"' for name in _NAMES)
 
 
@@ -184,6 +184,31 @@ class BrokerDevice(DeviceTable):
         return self
 
 
+class MavlinkDevice(OnALine):
+    """``driver = "mavlink"``."""
+
+    driver: Annotated[Literal["mavlink"], Field(examples=[_DRIVERS])]
+    profile: Annotated[ProfileId, Field(examples=['profile = "mavlink/position" (see: harkara profile list)'])]
+    baud: Baud | None = None
+    udp: str | None = None
+    system: Annotated[int, Field(ge=0, le=255)] = 0
+    component: Annotated[int, Field(ge=0, le=255)] = 1
+    interval_s: Seconds = 0.0
+
+    @field_validator("udp")
+    @classmethod
+    def _is_local(cls, value: str | None) -> str | None:
+        if value is not None and settings_devices.split_address(value) is None:
+            raise ValueError("udp is host:port, e.g. 0.0.0.0:14550")
+        return value
+
+    @model_validator(mode="after")
+    def _one_source(self) -> Self:
+        if sum(source is not None for source in (self.port, self.tcp, self.udp)) != 1:
+            raise ValueError(f"device `{self.id}` needs one source; set one of port, tcp and udp")
+        return self
+
+
 TRANSPORTS: Final[Mapping[str, frozenset[str]]] = {
     "serial": frozenset({"serial", "ascii", "ve.direct", "ubx", "umb", "nmea", "meter-ddi"}),
     "modbus": frozenset({"modbus-rtu", "modbus-tcp"}),
@@ -192,6 +217,7 @@ TRANSPORTS: Final[Mapping[str, frozenset[str]]] = {
     "i2c": frozenset({"i2c"}),
     "pulse": frozenset({"pulse"}),
     "broker": frozenset({"lorawan"}),
+    "mavlink": frozenset({"mavlink"}),
 }
 """Which transports of profiles a driver serves; drivers that are not here take any profile, for the name alone."""
 
@@ -202,6 +228,8 @@ def share_a_bus(one: Device, other: Device) -> bool:
     Raises:
         ValueError: They could, but for their address or speed.
     """
+    if isinstance(one, MavlinkDevice) and isinstance(other, MavlinkDevice):
+        return True  # each takes its own messages out of one stream
     if isinstance(one, ModbusDevice) and isinstance(other, ModbusDevice):
         key = "unit"
         places: tuple[int | str | None, ...] = (one.unit, other.unit)
@@ -237,5 +265,6 @@ Device = (
     | I2cDevice
     | PulseDevice
     | BrokerDevice
+    | MavlinkDevice
 )
 AnyDevice = Annotated[Device, Field(discriminator="driver")]

@@ -238,6 +238,27 @@ class BrokerDevice(DeviceSettings):
     channels: dict[str, Channel] = field(default_factory=dict)
 
 
+@dataclass(frozen=True, kw_only=True)
+class MavlinkDevice(OnALine):
+    """What one profile reads of an autopilot's messages; several devices share a ``port``, ``tcp`` or ``udp``.
+
+    Attributes:
+        driver: Fixed.
+        baud: Speed; 57600 when left out. [1/s]
+        udp: ``host:port`` of this machine where the messages come in, instead of ``port`` or ``tcp``.
+        system: System id of the vehicle; nought takes any that is no ground station.
+        component: Component id; 1 is the autopilot, nought takes any.
+        interval_s: Of each kind of message at most one in this time; nought takes all. [s]
+    """
+
+    driver: Literal["mavlink"] = "mavlink"
+    baud: int | None = None
+    udp: str | None = None
+    system: int = 0
+    component: int = 1
+    interval_s: float = 0.0
+
+
 Device = (
     NmeaDevice
     | LinesDevice
@@ -248,6 +269,7 @@ Device = (
     | I2cDevice
     | PulseDevice
     | BrokerDevice
+    | MavlinkDevice
 )
 
 

@@ -16,6 +16,10 @@ V2: Final = 0xFD
 SIGNATURE_BYTES: Final = 13
 TLOG_LEAD: Final = 8
 """Before each frame of a ground station's log stands when it came: microseconds since 1970, big end first. [bytes]"""
+AUTOPILOT: Final = 1
+"""MAV_COMP_ID_AUTOPILOT1: only its times are the vehicle's."""
+GROUND_STATIONS_FROM: Final = 250
+"""Systems from here on are ground stations by custom: their time is not the vehicle's."""
 _V1_BYTES, _V2_BYTES = 8, 12
 _SIGNED: Final = 1
 _HEADER_MAX: Final = 10
@@ -46,6 +50,11 @@ class Frame(NamedTuple):
     def payload(self) -> bytes:
         """As sent: version 2 leaves noughts at the end out."""
         return self.data[self.start : self.end]
+
+    @property
+    def is_vehicles(self) -> bool:
+        """Whether an autopilot said it, rather than a camera, radio or ground station."""
+        return self.component == AUTOPILOT and self.system < GROUND_STATIONS_FROM
 
     @property
     def is_signed(self) -> bool:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
 from edge_agent.clock import Clock
 from edge_agent.drivers.line_parser import LineParser, Wanted
@@ -15,8 +17,21 @@ from edge_agent.drivers.shared_line import SharedLine
 from edge_agent.drivers.tcp import TcpStream
 from edge_agent.settings_devices import Channel, Device, LinesDevice, NmeaDevice, OnALine
 
-Lines = dict[str, SharedLine]
-"""Lines that several devices share, by where they are."""
+if TYPE_CHECKING:
+    from edge_agent.drivers.mavlink_link import MavlinkLink
+
+
+@dataclass(slots=True)
+class Lines:
+    """What several devices share.
+
+    Attributes:
+        buses: Lines of slaves, by where they are.
+        vehicles: Streams of autopilots, by where they come in.
+    """
+
+    buses: dict[str, SharedLine] = field(default_factory=dict)
+    vehicles: dict[str, MavlinkLink] = field(default_factory=dict)
 
 
 def make(config: Device, clock: Clock, lines: Lines) -> tuple[Driver, str]:

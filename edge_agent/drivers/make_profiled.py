@@ -17,7 +17,7 @@ from edge_agent.drivers.make import Lines, byte_line, wanted_of
 from edge_agent.drivers.modbus import ModbusDriver
 from edge_agent.drivers.modbus_frames import Rtu, Tcp
 from edge_agent.drivers.polled import PolledDriver
-from edge_agent.drivers.ports import Driver
+from edge_agent.drivers.ports import ByteSource, Driver
 from edge_agent.drivers.pulse import GpioEdges, PulseDriver, has_running_count
 from edge_agent.drivers.questions import conversation, usual_s
 from edge_agent.drivers.schedule import Schedule
@@ -25,20 +25,25 @@ from edge_agent.drivers.sdi12 import Sdi12Driver
 from edge_agent.drivers.serial_port import LineFormat
 from edge_agent.drivers.shared_line import SharedLine
 from edge_agent.drivers.sysfs import SysfsInstrument
+from edge_agent.drivers.udp import UdpInput
 from edge_agent.drivers.uplinks import TOPICS
 from edge_agent.mqtt_client import read_password
 from edge_agent.settings_devices import (
     Asked,
     BrokerDevice,
     I2cDevice,
+    MavlinkDevice,
     ModbusDevice,
     PulseDevice,
     Sdi12Device,
     SerialDevice,
     SysfsDevice,
+    split_address,
 )
 
-Profiled = SerialDevice | ModbusDevice | Sdi12Device | SysfsDevice | I2cDevice | PulseDevice | BrokerDevice
+Profiled = (
+    SerialDevice | ModbusDevice | Sdi12Device | SysfsDevice | I2cDevice | PulseDevice | BrokerDevice | MavlinkDevice
+)
 
 
 def make_profiled(config: Profiled, clock: Clock, lines: Lines) -> tuple[Driver, str]:  # noqa: PLR0911 - a case each
@@ -63,6 +68,8 @@ def make_profiled(config: Profiled, clock: Clock, lines: Lines) -> tuple[Driver,
             return _pulse(config, clock)
         case BrokerDevice():
             return _broker(config, clock)
+        case MavlinkDevice():
+            return _mavlink(config, clock, lines)
 
 
 def _modbus(config: ModbusDevice, clock: Clock, lines: Lines) -> tuple[Driver, str]:
@@ -73,7 +80,7 @@ def _modbus(config: ModbusDevice, clock: Clock, lines: Lines) -> tuple[Driver, s
     # Three and a half characters of silence part two frames; above 19200 baud it is 1.75 ms (serial line V1.02, 2.5.1).
     polling = profile.document.get("polling") or {}
     gap_s = max(0.00175, 3.5 * form.character_s, float(polling.get("frame_gap_ms") or 0) / 1000)
-    shared = lines.setdefault(where, SharedLine(line, clock, gap_s=0.0005 if over_tcp else gap_s))
+    shared = lines.buses.setdefault(where, SharedLine(line, clock, gap_s=0.0005 if over_tcp else gap_s))
     unit = config.unit or int(profile.document["transport"].get("unit_id") or 1)
     schedule = _schedule(config, clock, usual_s(profile.document))
     envelope = Tcp() if over_tcp else Rtu()
@@ -84,7 +91,7 @@ def _modbus(config: ModbusDevice, clock: Clock, lines: Lines) -> tuple[Driver, s
 def _sdi12(config: Sdi12Device, clock: Clock, lines: Lines) -> tuple[Driver, str]:
     profile = _profile(config)
     line, where = byte_line(config, line_format(profile.document, config.baud))
-    shared = lines.setdefault(where, SharedLine(line, clock, gap_s=0.01))
+    shared = lines.buses.setdefault(where, SharedLine(line, clock, gap_s=0.01))
     address = config.address or str(profile.document["transport"].get("address") or "0")
     schedule = _schedule(config, clock, usual_s(profile.document))
     breaks = config.break_by == "host"
@@ -118,6 +125,33 @@ def _broker(config: BrokerDevice, clock: Clock) -> tuple[Driver, str]:
     topics = [config.topic] if config.topic is not None else usual
     where = (config.host, config.port)
     return BrokerDriver(client, topics, reader, clock, where=where), f"broker {config.host}:{config.port}"
+
+
+def _mavlink(config: MavlinkDevice, clock: Clock, lines: Lines) -> tuple[Driver, str]:
+    from edge_agent.drivers.mavlink import MavlinkDriver  # noqa: PLC0415 - only who reads an autopilot needs it
+    from edge_agent.drivers.mavlink_link import MavlinkLink  # noqa: PLC0415
+
+    assert config.profile is not None, "the configuration was checked"
+    source: ByteSource
+    if config.udp is not None:
+        address = split_address(config.udp)
+        assert address is not None, "the configuration was checked"
+        source, where = UdpInput(*address), f"udp {config.udp}"
+    else:
+        source, where = byte_line(config, LineFormat(config.baud or 57_600))
+    link = lines.vehicles.get(where)
+    if link is None:
+        link = lines.vehicles[where] = MavlinkLink(source, clock)
+    driver = MavlinkDriver(
+        link,
+        catalogue.load(config.profile),
+        clock,
+        system=config.system,
+        component=config.component,
+        interval_s=config.interval_s,
+        silence_s=config.silence_s,
+    )
+    return driver, where
 
 
 def _json_parser(config: BrokerDevice) -> LineParser:

@@ -13,7 +13,7 @@ from typing import Final
 
 from device_profiles import catalogue
 from device_profiles.codecs.mavlink_copies import Copies
-from device_profiles.codecs.mavlink_scan import TLOG_LEAD, V1, V2, Frame, MavlinkScan
+from device_profiles.codecs.mavlink_scan import AUTOPILOT, TLOG_LEAD, V1, V2, Frame, MavlinkScan
 from device_profiles.codecs.mavlink_time import Timed, VehicleClock, timed
 from device_profiles.engine.payload import Payload
 from device_profiles.engine.profile import Profile
@@ -26,10 +26,6 @@ from edge_agent.telemetry.flights import Flights
 
 VENDOR: Final = "mavlink/"
 PIECE_BYTES: Final = 1 << 18
-_AUTOPILOT: Final = 1
-"""MAV_COMP_ID_AUTOPILOT1: only its times are the vehicle's."""
-_GROUND_STATIONS_FROM: Final = 250
-"""Systems from here on are ground stations by custom: their time is not the vehicle's."""
 _US_NS: Final = 1_000
 _LOG_US: Final = (946_684_800_000_000, 4_102_444_800_000_000)
 """A stamp of a log lies between 2000 and 2100. [us]"""
@@ -118,7 +114,7 @@ class VehicleLog:
         logged: dict[tuple[int, int], int] = {}
         heard: dict[int, int] = {}
         for frame in self._frames(MavlinkScan(table.crc_extras(), lead=self._lead)):
-            if frame.system >= _GROUND_STATIONS_FROM or frame.component != _AUTOPILOT:
+            if not frame.is_vehicles:
                 continue
             heard[frame.system] = heard.get(frame.system, 0) + 1
             clock = clocks.setdefault(frame.system, VehicleClock())
@@ -146,7 +142,7 @@ class VehicleLog:
 
     def _hear(self, clocks: dict[int, VehicleClock], frame: Frame, vehicle: int) -> tuple[int, int | None]:
         """Which boot of the vehicle, and the time in it; of who has no clock of the vehicle, its newest."""
-        if frame.component == _AUTOPILOT and frame.system < _GROUND_STATIONS_FROM:
+        if frame.is_vehicles:
             clock = clocks.setdefault(frame.system, VehicleClock())
             boot_ns = clock.hear(frame, self._kinds.get(frame.message))
             return clock.boot, boot_ns
@@ -166,7 +162,7 @@ class VehicleLog:
         if profile is None:
             self.counts.notes["frames_without_profile"] += 1
             return
-        owner = frame.system if frame.component == _AUTOPILOT and frame.system < _GROUND_STATIONS_FROM else vehicle
+        owner = frame.system if frame.is_vehicles else vehicle
         observed_at_ns = self._utc_ns(owner, boot, boot_ns)
         if observed_at_ns is None:
             self.counts.rejects["time_unknown"] += 1
@@ -209,7 +205,7 @@ class VehicleLog:
 
     def _name(self, frame: Frame, profile: Profile, vehicle: int) -> str:
         who = "" if frame.system == vehicle else f"s{frame.system}-"
-        if frame.component != _AUTOPILOT and frame.system == vehicle:
+        if frame.component != AUTOPILOT and frame.system == vehicle:
             who = f"c{frame.component}-"
         return f"{self._prefix}-{who}{profile.id.removeprefix(VENDOR)}"
 

@@ -23,6 +23,7 @@ NAMES: Final[dict[str, str]] = {
     "footprint": "what the agent takes of memory, start-up time and disk",
     "profiles": "frames decoded per second, time and memory of loading profiles",
     "bus": "polls of 32 Modbus devices on one bus against what it can carry; a hung port's neighbours",
+    "mavlink": "frames scanned per second, what the driver adds, how near interpolated places come",
     "simulators": "a month of twenty sensors on one core, agents held by one process",
     "link": "bytes a day of a ten-channel station on the link, everything included",
 }

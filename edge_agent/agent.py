@@ -30,6 +30,7 @@ from edge_agent.mqtt_client import client_factory
 from edge_agent.outbox import Outbox
 from edge_agent.samples import SampleQueue
 from edge_agent.settings import Config
+from edge_agent.telemetry.placed import PlacedQueue
 from edge_agent.uplink import Uplink
 from harkara_io.control_socket import ControlError, ControlServer
 from harkara_io.log_errors import Incident, LogError
@@ -42,6 +43,8 @@ CHECK_EVERY_S: Final = 1.0
 """Pace of the outbox's background integrity check. [s]"""
 CHECK_AGAIN_S: Final = 3600.0
 """Pause of it after a whole round. [s]"""
+PLACES_EVERY_S: Final = 1.0
+"""How often readings are let go that wait for a position that does not come. [s]"""
 FLUSH_AFTER_S: Final = 5.0
 """Trims wait this long for a commit to ride on. [s]"""
 STATUS_EVERY_S: Final = 30.0
@@ -79,7 +82,8 @@ class Agent:
         self._counters: list[DeviceCounters] = []
         self._profiles = config.profiles
         self._incidents: list[Incident] = []
-        self._queue = SampleQueue()
+        sources = {device.id: device.place_from for device in config.device if device.place_from is not None}
+        self._queue = PlacedQueue(sources, self._clock) if sources else SampleQueue()
         self._lines = Lines()
         self._thread = LogThread("outbox")
         self._ready = False
@@ -189,6 +193,8 @@ class Agent:
         for task in stages.devices:
             task.cancel()
         await asyncio.wait(stages.devices)
+        if isinstance(self._queue, PlacedQueue):
+            self._queue.release(everything=True)
         self._gatherer.stop()
         await stages.gatherer
         deadline_s = self._clock.monotonic_s() + self.config.broker.stop_s
@@ -204,7 +210,15 @@ class Agent:
             task.cancel()
 
     def _upkeep(self) -> dict[str, Coroutine[None, None, None]]:
-        return {"check": self._check(), "flush": self._flush(), "watchdog": self._watchdog()}
+        upkeep = {"check": self._check(), "flush": self._flush(), "watchdog": self._watchdog()}
+        if isinstance(self._queue, PlacedQueue):
+            upkeep["places"] = self._let_go(self._queue)
+        return upkeep
+
+    async def _let_go(self, queue: PlacedQueue) -> None:
+        while True:
+            await asyncio.sleep(PLACES_EVERY_S)
+            queue.release()
 
     # ---- upkeep -----------------------------------------------------------------------------------------------
     async def _check(self) -> None:

@@ -102,6 +102,17 @@ class Config(Table):
                     raise ValueError(f"two devices have the {what} `{value}`; each needs its own")
         return devices
 
+    @field_validator("device")
+    @classmethod
+    def _places_are_told(cls, devices: list[Device]) -> list[Device]:
+        known = {each.id for each in devices}
+        for each in devices:
+            source = each.place_from
+            if source is not None and (source not in known or source == each.id):
+                others = ", ".join(sorted(known - {each.id})) or "none"
+                raise ValueError(f"device `{each.id}`: place_from names another device; there are {others}")
+        return devices
+
 
 def load(path: Path) -> settings.Config:
     """Read ``agent.toml``; paths in it count from its own folder.

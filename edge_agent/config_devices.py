@@ -43,6 +43,7 @@ class DeviceTable(Table):
     seal_after_s: Annotated[float, Field(ge=0.1, le=86_400)] = 60.0
     silence_s: Seconds = 0.0
     reconnect_s_max: Annotated[float, Field(ge=0.2, le=3600)] = 5.0
+    place_from: DeviceId | None = None
 
 
 class OnALine(DeviceTable):

@@ -33,6 +33,7 @@ class DeviceSettings:
         seal_after_s: A block is sealed this long after its first row, if it is not full before. [s]
         silence_s: Reopen a port that gave no byte for this long; nought never does. [s]
         reconnect_s_max: Ceiling of the jittered back-off between attempts to open. [s]
+        place_from: Device that tells where this one is: each reading gets the position between two of that device's.
     """
 
     id: str
@@ -40,6 +41,7 @@ class DeviceSettings:
     seal_after_s: float = 60.0
     silence_s: float = 0.0
     reconnect_s_max: float = 5.0
+    place_from: str | None = None
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import socket
 from collections.abc import Callable
 from contextlib import ExitStack
 from pathlib import Path
@@ -9,12 +10,24 @@ from pathlib import Path
 import pytest
 
 from device_profiles import catalogue
+from simulators.emulators.mavlink_writer import Definition, Writer
 from tests.agent.harness import Instrument, KeepingCollector, agent_config
 from tests.conftest import Mosquitto, wait_until
 
 pytestmark = pytest.mark.broker
 
 SDS011 = bytes.fromhex("AAC0D4043A0AA1601DAB")
+SYSTEM_TIME = Definition(2, "SYSTEM_TIME", [("uint64_t", "time_unix_usec"), ("uint32_t", "time_boot_ms")])
+GLOBAL_POSITION_INT = Definition(
+    33,
+    "GLOBAL_POSITION_INT",
+    [
+        ("uint32_t", "time_boot_ms"),
+        *(("int32_t", name) for name in ("lat", "lon", "alt", "relative_alt")),
+        *(("int16_t", name) for name in ("vx", "vy", "vz")),
+        ("uint16_t", "hdg"),
+    ],
+)
 W1 = "72 01 4b 46 7f ff 0e 10 57 : crc=57 YES\n72 01 4b 46 7f ff 0e 10 57 t=23125\n"
 
 
@@ -55,5 +68,54 @@ def test_blocks_name_the_profile_and_a_dead_port_costs_the_others_nothing(
                 loaded.version,
                 loaded.digest,
             )
+        assert agent.stop() == 0
+        assert keeper.errors == []
+
+
+def test_what_a_drone_carries_is_stored_with_the_place_where_it_was_read(
+    tmp_path: Path, mosquitto: Callable[..., Mosquitto]
+) -> None:
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    common = "seal_after_s = 0.5\nreconnect_s_max = 0.5\n"
+    devices = (
+        '[[device]]\nid = "drone"\ndriver = "mavlink"\nprofile = "mavlink/position"\n'
+        f'udp = "127.0.0.1:{port}"\n{common}'
+        f'[[device]]\nid = "air"\ndriver = "lines"\nport = "{tmp_path}/air"\nplace_from = "drone"\n{common}'
+        '[device.channels]\nair_temperature = { unit = "Cel" }\n'
+    )
+    with ExitStack() as stack:
+        broker = mosquitto()
+        keeper = KeepingCollector(broker.port)
+        stack.callback(keeper.close)
+        air = Instrument(tmp_path / "air")
+        stack.callback(air.close)
+        agent = agent_config(tmp_path, broker.port, devices)
+        stack.callback(agent.end)
+        agent.start()
+        wait_until(
+            lambda: agent.device("air")["state"] == agent.device("drone")["state"] == "up", what="both to be open"
+        )
+        writer = Writer(version=2, system=1, component=1)
+        sender = stack.enter_context(socket.socket(socket.AF_INET, socket.SOCK_DGRAM))
+
+        def fly(at_ms: int, latitude: float) -> None:
+            unix_us = 1_780_000_000_000_000 + at_ms * 1000
+            place = {"time_boot_ms": at_ms, "lat": round(latitude * 1e7), "lon": 780_000_000, "alt": 640_000}
+            frames = writer.frame(SYSTEM_TIME, {"time_unix_usec": unix_us, "time_boot_ms": at_ms}, 0)
+            sender.sendto(frames + writer.frame(GLOBAL_POSITION_INT, place, 0), ("127.0.0.1", port))
+
+        fly(10_000, 30.0)
+        wait_until(lambda: agent.device("drone")["readings"] > 0, what="the first position")
+        air.say('{"time": 1780000010.25, "air_temperature": 21.5}\n')
+        wait_until(lambda: agent.device("air")["readings"] > 0, what="the reading")
+        fly(11_000, 30.0004)
+        wait_until(lambda: len(keeper.readings("air")) >= 5, what="the reading with its place")
+        found = {channel: (value, exponent) for _, channel, value, exponent in keeper.readings("air")}
+        assert found["air_temperature"] == (215, -1)
+        assert found["latitude"] == (300_001_000, -7)
+        assert found["longitude"] == (780_000_000, -7)
+        assert found["altitude"] == (640_000, -3)
         assert agent.stop() == 0
         assert keeper.errors == []

@@ -100,14 +100,20 @@ class ModbusTcpServer:
 
     def answer(self, request: bytes) -> bytes:
         """Answer the whole requests in ``request``, in order; one of another protocol or unit gets nothing."""
+        return self.take(request)[0]
+
+    def take(self, request: bytes) -> tuple[bytes, bytes]:
+        """Answers to the whole requests, and what begins another; nothing can follow what is no Modbus."""
         said = b""
         while len(request) >= 8:
             number, protocol, length, unit = struct.unpack(">HHHB", request[:7])
-            if protocol or not 2 <= length <= 254 or len(request) < 6 + length:
+            if protocol or not 2 <= length <= 254:
+                return said, b""
+            if len(request) < 6 + length:
                 break
             slave = self._slaves.get(unit)
             if slave is not None:
                 reply = slave.respond(request[7 : 6 + length])
                 said += struct.pack(">HHHB", number, 0, len(reply) + 1, unit) + reply
             request = request[6 + length :]
-        return said
+        return said, request

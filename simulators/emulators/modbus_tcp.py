@@ -28,13 +28,15 @@ def serve(
 
     class Answer(socketserver.BaseRequestHandler):
         def handle(self) -> None:
+            held = b""
             while request := self.request.recv(260):
                 with lock:
                     now_ns = time.time_ns()
                     for model, slave in slaves:
                         true = Measurement(number=1, at_ns=now_ns, clock_ns=now_ns, values=values(model, now_ns))
                         slave.measure(true)
-                    self.request.sendall(gateway.answer(request))
+                    said, held = gateway.take(held + request)
+                self.request.sendall(said)
 
     try:
         server = _Server((host, port), Answer)

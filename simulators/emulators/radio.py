@@ -85,7 +85,7 @@ class RuuviTag(Talker):
             known(values.get("relative_humidity"), 0xFFFF, 0.0025, 0, 40_000),
             known(None if pressure is None else pressure - 50_000, 0xFFFF, 1, 0, 65_534),
             *(known(values.get(f"acceleration_{axis}"), -0x8000, 1, -32_767, 32_767) for axis in "xyz"),
-            millivolts << 5 | known(values.get("transmit_power"), 31 * 2 - 40, 2, -20, 10) + 20,
+            millivolts << 5 | known(values.get("transmit_power"), 31 - 20, 2, -20, 10) + 20,
             known(values.get("movement_count"), 255, 1, 0, 254),
             measurement.number % 65_535,
         )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import socket
 import socketserver
 import threading
 from collections.abc import Iterator
@@ -14,7 +15,9 @@ from pymodbus.client import ModbusTcpClient
 
 from device_profiles import catalogue
 from simulators.emulators.modbus import ModbusSlave, ModbusTcpServer
+from simulators.emulators.modbus_tcp import serve
 from simulators.emulators.port import Emulator, Measurement
+from simulators.emulators.radio import RuuviTag
 from simulators.emulators.wind import RS_FSJT
 
 ASK_FOR_WIND = bytes.fromhex("010300000001840a")
@@ -90,3 +93,28 @@ def test_it_is_silent_to_what_is_not_for_it(noise: bytes) -> None:
 def test_a_wind_is_told_to_its_tenth(wind: float) -> None:
     (frame,) = slave(1, wind).answer(ASK_FOR_WIND, 0)
     assert abs(int.from_bytes(frame.data[3:5], "big") / 10 - wind) <= 0.05 + 1e-9
+
+
+def test_over_tcp_a_request_may_come_in_any_pieces_and_several_in_one() -> None:
+    request = bytes.fromhex("000700000006 01 03 0000 0001".replace(" ", ""))
+    values = lambda _model, _at_ns: {"wind_speed": 3.4}  # noqa: E731 - one line says it
+    with serve([(RS_FSJT, slave(1, None))], values) as address:
+        host, _, port = address.partition(":")
+        with socket.create_connection((host, int(port)), timeout=30) as client:
+            client.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+            answers = client.makefile("rb")
+            for byte in request:
+                client.sendall(bytes((byte,)))
+            first = answers.read(11)
+            assert first == bytes.fromhex("00070000000501030200") + b"\x22"
+            client.sendall(request * 2 + request[:5])
+            assert answers.read(22) == first * 2
+            client.sendall(request[5:])
+            assert answers.read(11) == first
+
+
+def test_a_tag_that_does_not_know_its_power_says_so_and_its_voltage_is_right() -> None:
+    tag = RuuviTag()
+    (frame,) = tag.measure(Measurement(number=1, at_ns=0, clock_ns=0, values={"battery_voltage": 2.977}))
+    power = int.from_bytes(frame.data[13:15], "big")
+    assert (power >> 5, power & 31) == (2977 - 1600, 31)

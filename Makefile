@@ -6,7 +6,7 @@ STAMP  := $(VENV)/.installed
 SEEDS  ?= 200
 SECONDS ?= 60
 
-.PHONY: setup demo test check bench simulate clean lock proto fmt system-packages
+.PHONY: setup demo test check bench simulate clean lock proto fmt system-packages servers
 .DEFAULT_GOAL := help
 
 .PHONY: help
@@ -30,7 +30,11 @@ system-packages:
 demo: setup
 	$(BIN)/harkara demo --seconds $(SECONDS) $(ARGS)
 
-test: setup system-packages
+# Servers that are no system packages, where they can be built; tests that lack them say so.
+servers:
+	@deploy/scripts/servers.sh
+
+test: setup system-packages servers
 	$(BIN)/python -m pytest $(ARGS)
 
 check: setup

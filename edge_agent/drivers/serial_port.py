@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Final
 
 from edge_agent.drivers.fd import readable, writable
 from edge_agent.drivers.ports import LinkDown
+from edge_agent.drivers.watch import carried
 
 if TYPE_CHECKING:
     import serial
@@ -19,6 +20,8 @@ READ_BYTES_MAX: Final = 4096
 """A kernel tty buffer. [bytes]"""
 WRITE_S_MAX: Final = 5.0
 """A port that takes nothing for this long is hung; a request is a few bytes. [s]"""
+PTY_MAJORS: Final = range(136, 144)
+"""Device numbers of Unix98 pseudo-terminals (Linux, Documentation/admin-guide/devices.txt)."""
 OPEN_S_MAX: Final = 10.0
 """An adapter whose driver hangs in ``open`` is given up for this round. [s]"""
 
@@ -91,6 +94,7 @@ class SerialPort:
             raise LinkDown(f"{self.path} is gone ({exc.strerror})") from exc
         if not data:
             raise LinkDown(f"{self.path} was hung up")
+        carried(data, sent=False)
         return data
 
     async def write(self, data: bytes) -> None:
@@ -101,6 +105,7 @@ class SerialPort:
         """
         assert self._port is not None, "write follows open"
         fd = int(self._port.fileno())
+        carried(data, sent=True)
         try:
             async with asyncio.timeout(WRITE_S_MAX):
                 while data:
@@ -150,22 +155,43 @@ class SerialPort:
 
 
 def _open(path: Path, line: LineFormat) -> serial.Serial:
+    import termios  # noqa: PLC0415
+
     import serial  # noqa: PLC0415 - an agent without serial devices need not hold it in memory
 
     try:
-        return serial.Serial(
-            str(path),
-            line.baud,
-            bytesize=line.data_bits,
-            parity={"none": "N", "even": "E", "odd": "O"}[line.parity],
-            stopbits=line.stop_bits,
-            timeout=0,
-            exclusive=True,
-        )
+        return _opened(path, line)
     except serial.SerialException as exc:
         raise LinkDown(_why(path, exc)) from exc
+    except termios.error as exc:
+        if _is_pseudo(path):
+            # It has no characters on a wire, and refuses what it cannot do only when nothing else changes.
+            return _opened(path, LineFormat(line.baud))
+        words = f"{line.data_bits} data bits, parity {line.parity}, {line.stop_bits} stop bits at {line.baud} baud"
+        raise LinkDown(f"{path} cannot do {words}") from exc
     except (OSError, ValueError) as exc:
         raise LinkDown(f"{path} cannot be used at {line.baud} baud: {exc}") from exc
+
+
+def _opened(path: Path, line: LineFormat) -> serial.Serial:
+    import serial  # noqa: PLC0415
+
+    return serial.Serial(
+        str(path),
+        line.baud,
+        bytesize=line.data_bits,
+        parity={"none": "N", "even": "E", "odd": "O"}[line.parity],
+        stopbits=line.stop_bits,
+        timeout=0,
+        exclusive=True,
+    )
+
+
+def _is_pseudo(path: Path) -> bool:
+    try:
+        return os.major(path.stat().st_rdev) in PTY_MAJORS
+    except OSError:
+        return False
 
 
 def _why(path: Path, exc: OSError) -> str:

@@ -1,4 +1,4 @@
-"""``harkara agent run | init | status | import | detect | read | set-address``."""
+"""``harkara agent run | init | status | import | detect | read | set-address | doctor``."""
 
 from __future__ import annotations
 
@@ -66,6 +66,13 @@ _READ_EXAMPLE: Final = """examples:
 Asks a device that is asked, waits for one that speaks by itself; prints the numbers and the bytes. Of a running
 agent the readings go their way as always; without one nothing is kept.
 exit status: 0 read, 1 nothing was read, 2 configuration"""
+
+_DOCTOR_EXAMPLE: Final = """examples:
+  harkara agent doctor --config /etc/harkara/agent.toml
+  harkara agent doctor --json | jq '.[] | select(.level != "ok")'
+
+Looks at machine, disk, clock, broker and its certificate, and at each device's port, bus or address.
+exit status: 0 nothing is broken, 1 something is"""
 
 _ADDRESS_EXAMPLE: Final = """examples:
   harkara agent set-address soil-2 3                    SDI-12 (aAb!) or Modbus (register of the profile)
@@ -143,6 +150,15 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     look.add_argument("device", metavar="DEVICE", help="its id in the configuration")
     look.add_argument("--seconds", type=_seconds, default=15.0, help="how long to wait (default: %(default)s)")
     look.add_argument("--json", action="store_true", help="one JSON object")
+
+    doctor = actions.add_parser(
+        "doctor",
+        help="what is wrong with this station, and how to mend it",
+        epilog=_DOCTOR_EXAMPLE,
+        formatter_class=raw,
+    )
+    _add_config(doctor)
+    doctor.add_argument("--json", action="store_true", help="a JSON array of findings")
 
     move = actions.add_parser(
         "set-address", help="give a bus device another address", epilog=_ADDRESS_EXAMPLE, formatter_class=raw

@@ -66,8 +66,10 @@ async def listen(port: Path, form: LineFormat, seconds: float) -> tuple[bytes, F
         data = b""
         deadline_s = time.monotonic() + seconds
         while (left_s := deadline_s - time.monotonic()) > 0 and len(data) < HEARD_BYTES_MAX:
-            data += await line.read(left_s) or b""
-            if data.count(b"\n") > 8 and (found := _recognised(port, form, data)) is not None:
+            part = await line.read(min(left_s, REST_S))
+            data += part or b""
+            # In a rest whole frames have come. A second one tells a device from a chance.
+            if part is None and data and (found := _recognised(port, form, data)) is not None:
                 return data, found
     finally:
         await line.close()

@@ -10,12 +10,13 @@ from edge_agent.finding.candidates import Fit, best, fit_of
 from edge_agent.finding.listening import formats, judge
 from simulators.emulators.port import Measurement
 from simulators.emulators.registry import MODELS
+from simulators.frames import Frame
 
 
 def said(name: str, times: int = 2) -> bytes:
     model = MODELS[name]
     device = model.make(model.address)
-    frames = []
+    frames: list[Frame] = []
     for number in range(1, times + 1):
         at_ns = 1_780_000_000 * 10**9 + number * 10**9
         frames += device.measure(Measurement(number=number, at_ns=at_ns, clock_ns=at_ns, values=model.channels))
@@ -50,7 +51,7 @@ def test_who_said_so_itself_stands_alone_and_more_sense_stands_first() -> None:
     told = Fit("a/told", told=True, share=0.0)
     much, little = (
         Fit("b/much", told=False, share=0.9, values={"x": "1", "y": "2"}),
-        Fit("c/little", False, 1.0, {"x": "1"}),
+        Fit("c/little", told=False, share=1.0, values={"x": "1"}),
     )
     assert best([little, much, told]) == (told,)
     assert best([little, much]) == (much, little)

@@ -17,7 +17,10 @@ from tests.agent.harness import Instrument, KeepingCollector, agent_config
 from tests.conftest import Mosquitto, wait_until
 from tests.finding.test_detect import bus
 
-WIND = '[[device]]\nid = "wind"\ndriver = "modbus"\nprofile = "renke/rs-fsjt"\nport = "{port}"\nunit = {unit}\npoll_s = 3600\n'
+WIND = (
+    '[[device]]\nid = "wind"\ndriver = "modbus"\nprofile = "renke/rs-fsjt"\n'
+    'port = "{port}"\nunit = {unit}\npoll_s = 3600\n'
+)
 DUST = '[[device]]\nid = "dust"\ndriver = "serial"\nprofile = "nova/sds011"\nport = "{port}"\nseal_after_s = 0.5\n'
 SDS011 = bytes.fromhex("AAC0D4043A0AA1601DAB")
 
@@ -105,7 +108,12 @@ def test_a_running_agent_asks_at_once_and_keeps_what_it_reads(
             stdout=subprocess.PIPE,
             text=True,
         )
-        wait_until(lambda: (dust.say(SDS011), waiting.poll() is not None)[1], what="the listener to have its reading")
+
+        def has_heard() -> bool:
+            dust.say(SDS011)
+            return waiting.poll() is not None
+
+        wait_until(has_heard, what="the listener to have its reading")
         assert waiting.stdout is not None
         words = waiting.stdout.read()
         waiting.stdout.close()

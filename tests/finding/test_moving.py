@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from pathlib import Path
 
 import pytest
@@ -18,6 +18,7 @@ from edge_agent.finding.moving import Moved, NotMoved, move_probe, move_slave
 from simulators.emulators.host import on_pty, usual
 from simulators.emulators.modbus import ModbusSlave
 from simulators.emulators.modbus_tcp import serve
+from simulators.frames import Frame
 from tests.finding.test_detect import bus
 
 ADDRESS_REGISTER = 0x07D0
@@ -92,10 +93,11 @@ def test_two_probes_at_one_address_are_not_called_moved(tmp_path: Path) -> None:
     twins = bus(("meter/teros-12-sdi12", ord("0")), ("meter/teros-12-sdi12", ord("0")))
     # Both hear the command; whichever way the answers fall together, it must not be called done.
     stubborn = twins[1][1]
-    stubborn.answer = _deaf_to_moves(stubborn.answer)  # type: ignore[method-assign]
+    hears = stubborn.answer
+
+    def deaf_to_moves(request: bytes, at_ns: int) -> Sequence[Frame]:
+        return () if b"A" in request else hears(request, at_ns)
+
+    stubborn.answer = deaf_to_moves  # type: ignore[method-assign]
     with on_pty(tmp_path / "bus", twins), pytest.raises(NotMoved):
         probe(tmp_path / "bus", "0", "b")
-
-
-def _deaf_to_moves(answer: Callable[[bytes, int], object]) -> Callable[[bytes, int], object]:
-    return lambda request, at_ns: () if b"A" in request else answer(request, at_ns)

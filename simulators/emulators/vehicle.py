@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Final
 
 from simulators.emulators.mavlink_writer import Definition, Value, Writer
@@ -102,11 +102,19 @@ class Vehicle(Talker):
         self._writer = Writer(version=version, system=system, component=1, key=key)
         self._version = version
         self._booted_ns: int | None = None
-        self._before: tuple[float, float] | None = None
+        self._before: tuple[float, float, int] | None = None
         self._reached = 0
 
     def measure(self, measurement: Measurement) -> Sequence[Frame]:
-        """One second of telemetry."""
+        """Telemetry of one moment."""
+        return [self.frame(definition, fields, measurement.at_ns) for definition, fields in self.messages(measurement)]
+
+    def frame(self, definition: Definition, fields: Mapping[str, Value], at_ns: int) -> Frame:
+        """One message as it goes over the link."""
+        return Frame(self._writer.frame(definition, fields, at_ns))
+
+    def messages(self, measurement: Measurement) -> list[tuple[Definition, dict[str, Value]]]:
+        """What it says at one moment, before it is bytes."""
         at_ns = measurement.at_ns
         if self._booted_ns is None:
             self._booted_ns = at_ns
@@ -133,7 +141,7 @@ class Vehicle(Talker):
             flow, tank = values.get("flow") or 0.0, values.get("tank") or 0.0
             gear: dict[str, Value] = {"time_boot_ms": boot_ms, "flow": flow, "tank": tank, "pump": int(flow > 0)}
             said.append((SPRAY_STATUS, gear))
-        return [Frame(self._writer.frame(definition, fields, at_ns)) for definition, fields in said]
+        return said
 
     def _where(
         self, measurement: Measurement, boot_ms: int, height: float
@@ -144,7 +152,7 @@ class Vehicle(Talker):
             # What autopilots send without a fix: nought for a place, the largest word for not known.
             unknown: dict[str, Value] = {"eph": 0xFFFF, "epv": 0xFFFF, "vel": 0xFFFF, "cog": 0xFFFF}
             return [(GPS_RAW_INT, {"time_usec": boot_ms * 1000, **unknown, "satellites_visible": 255})]
-        east, north = self._moved(latitude, longitude)
+        east, north = self._speed(latitude, longitude, measurement.at_ns)
         heading = math.degrees(math.atan2(east, north)) % 360
         place: dict[str, Value] = {
             "lat": counted(latitude, 1e-7, -900_000_000, 900_000_000),
@@ -166,13 +174,14 @@ class Vehicle(Talker):
             (ATTITUDE, {"time_boot_ms": boot_ms, "pitch": -0.02 * speed / 100, "yaw": math.radians(heading)}),
         ]
 
-    def _moved(self, latitude: float, longitude: float) -> tuple[float, float]:
-        """Metres to the east and to the north since the second before."""
-        before, self._before = self._before, (latitude, longitude)
-        if before is None:
+    def _speed(self, latitude: float, longitude: float, at_ns: int) -> tuple[float, float]:
+        """To the east and to the north since the moment before. [m/s]."""
+        before, self._before = self._before, (latitude, longitude, at_ns)
+        if before is None or at_ns <= before[2]:
             return 0.0, 0.0
-        north = (latitude - before[0]) * 111_320.0
-        return (longitude - before[1]) * 111_320.0 * math.cos(math.radians(latitude)), north
+        each_s = 1e9 / (at_ns - before[2])
+        north = (latitude - before[0]) * 111_320.0 * each_s
+        return (longitude - before[1]) * 111_320.0 * math.cos(math.radians(latitude)) * each_s, north
 
     def _mission(self, number: int) -> list[tuple[Definition, dict[str, Value]]]:
         """A waypoint each ten seconds in the air."""

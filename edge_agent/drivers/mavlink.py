@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections import deque
+from collections.abc import Mapping
 from typing import Final
 
 from device_profiles.codecs.mavlink_scan import GROUND_STATIONS_FROM, Frame
 from device_profiles.engine.payload import Payload
 from device_profiles.engine.profile import Profile
+from device_profiles.mavlink.definitions import Message
 from device_profiles.rejects import FrameRejected
 from edge_agent.clock import Clock
 from edge_agent.drivers.mavlink_link import Heard, MavlinkLink
@@ -36,6 +38,7 @@ class MavlinkDriver:
         component: int = 1,
         interval_s: float = 0,
         silence_s: float = 0,
+        own: Mapping[int, Message] | None = None,
     ) -> None:
         """Prepare; nothing is opened.
 
@@ -47,6 +50,7 @@ class MavlinkDriver:
             component: Of this component only; nought takes any.
             interval_s: Of each kind of message at most one in this time; nought takes all. [s]
             silence_s: The line counts as down after this long without a byte; nought never. [s]
+            own: Messages of the user's, by number.
         """
         self._link = link
         self._profile = profile
@@ -57,7 +61,7 @@ class MavlinkDriver:
         self._silence_s = silence_s
         self._read_kinds = frozenset(number for frame in profile.frames for number in frame.ids)
         self._event_kinds = HEARD if HEARTBEAT in self._read_kinds else frozenset()
-        self._subscriber = link.subscribe(self._read_kinds | self._event_kinds)
+        self._subscriber = link.subscribe(self._read_kinds | self._event_kinds, own)
         self._events: dict[tuple[int, int], VehicleEvents] = {}
         self._held: deque[tuple[float, Heard, bool]] = deque()
         self._last_ns: dict[tuple[int, int, int, int], int] = {}
@@ -88,12 +92,19 @@ class MavlinkDriver:
             is_read = heard.frame.message in self._read_kinds and not self._is_thinned(heard)
             if is_read or heard.frame.message in self._event_kinds:
                 self._held.append((now_s, heard, is_read))
-        return self._release(now_s)
+        return [*self._release(now_s), *self._words()]
 
     async def close(self) -> list[Read]:
         """Leave the line; what waited for the time goes by this machine's clock."""
         await self._link.close(self._subscriber)
-        return self._release(float("inf"))
+        return [*self._release(float("inf")), *self._words()]
+
+    def _words(self) -> list[Read]:
+        """What the line itself had to say; by this machine's clock, since it happened here."""
+        reads: list[Read] = []
+        while self._subscriber.told:
+            reads.append(Sample(None, self._clock.wall_ns(), (), (self._subscriber.told.popleft(),)))
+        return reads
 
     def notes(self) -> dict[str, int]:
         """Counts of what was left out, and of times that are not the vehicle's."""

@@ -8,13 +8,15 @@ from typing import Final
 
 from simulators.emulators.mavlink_writer import Definition, Value, Writer
 from simulators.emulators.numbers import counted
-from simulators.emulators.port import Measurement, Model, Talker
+from simulators.emulators.port import Measurement, Model
+from simulators.emulators.vehicle_orders import Orders
 from simulators.frames import Frame
 
 _ARMED: Final = 0x80
 _HOME_M: Final = 0.5
 """Below this height over the ground it stands. [m]"""
 WAYPOINTS: Final = 6
+_LEG_NS: Final = 10_000_000_000
 
 HEARTBEAT: Final = Definition(
     0,
@@ -86,8 +88,11 @@ SPRAY_XML: Final = """\
 </messages></mavlink>
 """
 
+_PERIODIC: Final = (HEARTBEAT, SYSTEM_TIME, GPS_RAW_INT, ATTITUDE, GLOBAL_POSITION_INT, MISSION_CURRENT, SPRAY_STATUS)
+"""Said again and again, at a rate that others may ask for."""
 
-class Vehicle(Talker):
+
+class Vehicle:
     """A multirotor under ArduPilot's conventions.
 
     It boots with its first measurement. Its clock is unset until it has a position; armed while it is off the ground.
@@ -96,14 +101,17 @@ class Vehicle(Talker):
         version: Of MAVLink.
         key: Signs version 2.
         system: System id.
+        interval_s: Between two messages of a kind, as long as nobody asks for more or fewer; nought says all each time.
     """
 
-    def __init__(self, *, version: int = 2, key: bytes = b"", system: int = 1) -> None:
+    def __init__(self, *, version: int = 2, key: bytes = b"", system: int = 1, interval_s: float = 0.0) -> None:
+        self._orders = Orders(system, [each.number for each in _PERIODIC], interval_s)
         self._writer = Writer(version=version, system=system, component=1, key=key)
         self._version = version
         self._booted_ns: int | None = None
         self._before: tuple[float, float, int] | None = None
         self._reached = 0
+        self._leg_ns = 0
 
     def measure(self, measurement: Measurement) -> Sequence[Frame]:
         """Telemetry of one moment."""
@@ -136,12 +144,16 @@ class Vehicle(Talker):
             said += [(MISSION_ITEM_INT, self._item(seq, latitude, longitude)) for seq in range(WAYPOINTS)]
         said += self._where(measurement, boot_ms, height)
         if flies:
-            said += self._mission(measurement.number)
+            said += self._mission(at_ns)
         if self._version == 2 and values.get("flow") is not None:
             flow, tank = values.get("flow") or 0.0, values.get("tank") or 0.0
             gear: dict[str, Value] = {"time_boot_ms": boot_ms, "flow": flow, "tank": tank, "pump": int(flow > 0)}
             said.append((SPRAY_STATUS, gear))
-        return said
+        return [each for each in said if self._orders.is_due(each[0].number, at_ns)]
+
+    def answer(self, request: bytes, at_ns: int) -> Sequence[Frame]:
+        """Say that it will do what it was told, or that it cannot."""
+        return [self.frame(definition, fields, at_ns) for definition, fields in self._orders.take(request)]
 
     def _where(
         self, measurement: Measurement, boot_ms: int, height: float
@@ -183,10 +195,12 @@ class Vehicle(Talker):
         north = (latitude - before[0]) * 111_320.0 * each_s
         return (longitude - before[1]) * 111_320.0 * math.cos(math.radians(latitude)) * each_s, north
 
-    def _mission(self, number: int) -> list[tuple[Definition, dict[str, Value]]]:
+    def _mission(self, at_ns: int) -> list[tuple[Definition, dict[str, Value]]]:
         """A waypoint each ten seconds in the air."""
+        self._leg_ns = self._leg_ns or at_ns
         said: list[tuple[Definition, dict[str, Value]]] = [(MISSION_CURRENT, {"seq": self._reached})]
-        if number % 10 == 0 and self._reached < WAYPOINTS:
+        if at_ns - self._leg_ns >= _LEG_NS and self._reached < WAYPOINTS:
+            self._leg_ns = at_ns
             said.append((MISSION_ITEM_REACHED, {"seq": self._reached}))
             self._reached += 1
         return said
@@ -202,7 +216,7 @@ class Vehicle(Talker):
 VEHICLE: Final = Model(
     id="mavlink/position",
     transport="udp",
-    period_s=1.0,
+    period_s=0.2,
     channels={
         "latitude": 30.3165,
         "longitude": 78.0322,
@@ -211,5 +225,5 @@ VEHICLE: Final = Model(
         "flow": 1.2,
         "tank": 8.5,
     },
-    make=lambda _: Vehicle(),
+    make=lambda _: Vehicle(interval_s=1.0),
 )

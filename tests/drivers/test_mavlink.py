@@ -218,7 +218,7 @@ def test_agent_toml_names_several_devices_of_one_vehicle(tmp_path: Path) -> None
     ("keys", "words"),
     [
         ('udp = "14550"', "udp is host:port, e.g. 0.0.0.0:14550"),
-        ("", "set one of port, tcp and udp"),
+        ("", "set one of port, tcp, udp and udp_out"),
         ('udp = "0.0.0.0:14550"\nprofile = "renke/rs-fsjt"', 'driver = "modbus"'),
     ],
 )

@@ -6,8 +6,9 @@ What each key means stands in `edge_agent.settings`; here stands what it may be.
 from __future__ import annotations
 
 import stat
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Annotated, Any, Final, Literal, Self
 
@@ -135,7 +136,11 @@ def load(path: Path) -> settings.Config:
 
 def _profile_problems(config: settings.Config) -> Iterator[tuple[tuple[str | int, ...], ConfigProblem]]:
     for index, device in enumerate(config.device):
+        key = "profile"
         try:
+            for key, check in _message_checks(device):  # noqa: B007 - what it was when a check raises
+                check()
+            key = "profile"
             misfit = _misfit(device)
             if misfit is not None:
                 yield (
@@ -144,18 +149,26 @@ def _profile_problems(config: settings.Config) -> Iterator[tuple[tuple[str | int
                 )
         except ProfileError as exc:
             problem = exc.problems[0]
-            what = f"`device.{index + 1}.profile`: {problem.what}"
-            yield ("device", index, "profile"), ConfigProblem(what, None, problem.hint)
+            where = f"{problem.path}:{problem.line}: " if problem.line else ""
+            what = f"`device.{index + 1}.{key}`: {where}{problem.what}"
+            yield ("device", index, key), ConfigProblem(what, None, problem.hint)
+
+
+def _message_checks(device: settings_devices.Device) -> Iterator[tuple[str, Callable[[], object]]]:
+    """What to try of a device that reads an autopilot, by the key that names it; each raises ``ProfileError``."""
+    if not isinstance(device, settings_devices.MavlinkDevice):
+        return
+    profile, dialect = str(device.profile), device.dialect
+    yield "profile" if dialect is None else "dialect", lambda: own_messages(profile, dialect)
+    for key, names in (("rates", device.rates), ("once", device.once)):
+        for name in names:
+            yield key, partial(number_of, name, own_messages(profile, dialect))
 
 
 def _misfit(device: settings_devices.Device) -> tuple[str, str] | None:
     """Whether the profile's devices come over something this driver does not read; raises ``ProfileError``."""
     if device.profile is None:
         return None
-    if isinstance(device, settings_devices.MavlinkDevice):
-        own = own_messages(device.profile, device.dialect)
-        for name in (*device.rates, *device.once):
-            number_of(name, own)
     transport = _loaded(device.profile, device).document["transport"]
     return driver_problem(device.driver, (transport["kind"], *transport.get("also", ())), device.profile)
 

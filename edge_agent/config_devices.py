@@ -207,7 +207,7 @@ class MavlinkDevice(OnALine):
     component: Annotated[int, Field(ge=0, le=255)] = 1
     interval_s: Seconds = 0.0
     rates: Annotated[dict[MessageName, Hertz], Field(max_length=32)] = Field(default_factory=dict)
-    once: Annotated[list[MessageName], Field(max_length=32)] = Field(default_factory=list)
+    once: Annotated[tuple[MessageName, ...], Field(max_length=32)] = ()
     signing: Literal["label", "require"] | None = None
     signing_key_file: Path | None = None
     signing_file: Path | None = None

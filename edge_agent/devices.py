@@ -117,7 +117,7 @@ class DeviceStage:
                 self._counters.take_reject(read)
                 log.debug("rejected device=%s %s", self._counters.id, read)
                 continue
-            if not any(number.value is not None for number in read.numbers):
+            if not read.readings:
                 for number in read.numbers:
                     self._counters.missing[number.reason or "unknown"] += 1
                 continue

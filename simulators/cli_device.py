@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Final
 from simulators.cli_words import count, end_on_signals
 
 if TYPE_CHECKING:
+    from simulators.carriers import Carrier
     from simulators.emulators.port import Emulator, Model
 
     Devices = Sequence[tuple[Model, Emulator]]
@@ -205,7 +206,17 @@ def _speak(devices: Devices, way: str) -> None:
             true = Measurement(number=number, at_ns=now_ns, clock_ns=now_ns, values=swinging(model, now_ns))
             for frame in device.measure(true):
                 line.send(frame.data, frame.channel)
-            time.sleep(model.period_s)
+            if model.transport == "udp":
+                _listen(line, device, now_ns + round(model.period_s * 1e9))
+            else:
+                time.sleep(model.period_s)
+
+
+def _listen(line: Carrier, device: Emulator, until_ns: int) -> None:
+    """Answer what comes, until the next measurement."""
+    while (rest_ns := until_ns - time.time_ns()) > 0:
+        for frame in device.answer(line.receive(rest_ns / 1e9), time.time_ns()):
+            line.send(frame.data, frame.channel)
 
 
 def _told(devices: Devices, where: str) -> None:

@@ -11,7 +11,7 @@ import time
 from bisect import bisect_left, bisect_right
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Final, NamedTuple
 
 from simulators.scenario.assign import assign
@@ -100,11 +100,15 @@ def judge_told(
     if model == "mavlink/position":
         message, channels = _VEHICLE.get(profile, (-1, ()))
         told = [each for each in told if _message(each.frame.data) == message]
+    if model in _UNCHECKED:
+        told = [
+            replace(each, sure=False) if _near(teller.damaged, each.at_ns, 2 * _ARRIVAL_NS) else each for each in told
+        ]
     verdict = Verdict()
     for channel in channels:
         found = stored.pop(channel, [])
         if model in _UNCHECKED and teller.damaged:
-            kept = [row for row in found if not _near(teller.damaged, row.at_ns)]
+            kept = [row for row in found if not _near(teller.damaged, row.at_ns, _ARRIVAL_NS)]
             verdict.unjudged += len(found) - len(kept)
             found = kept
         _Channel(teller, channel, told, excused, verdict).compare(sorted(found))
@@ -204,9 +208,9 @@ def _key(model: str) -> Callable[[Told], int]:
     return (lambda each: each.clock_ns) if model in DATED else (lambda each: each.at_ns)
 
 
-def _near(damaged: Sequence[int], at_ns: int) -> bool:
-    place = bisect_left(damaged, at_ns - _ARRIVAL_NS)
-    return place < len(damaged) and damaged[place] <= at_ns + _ARRIVAL_NS
+def _near(damaged: Sequence[int], at_ns: int, within_ns: int) -> bool:
+    place = bisect_left(damaged, at_ns - within_ns)
+    return place < len(damaged) and damaged[place] <= at_ns + within_ns
 
 
 def _message(frame: bytes) -> int:

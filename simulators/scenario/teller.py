@@ -77,8 +77,9 @@ class Teller:
         placed: Which.
         start_ns: Of the scenario, UTC Unix time. [ns]
         byte_faults: What strikes its answers: number, fault and its random numbers.
-        told: Every frame that went over its line whole.
-        damaged: When others did, by this machine's clock. [ns]
+        told: Every frame that went over its line.
+        damaged: When it did not go whole, by this machine's clock. [ns]
+        answers: What was asked and answered, as the file beside the truth has it.
     """
 
     placed: Placed
@@ -125,11 +126,14 @@ class Teller:
         return self.say(self._ground[1])
 
     def find(self, data: bytes) -> Told | None:
-        """What it meant by bytes on its line; not ``sure`` where they hold more, nothing where they are damaged."""
-        for each in reversed(self._recent):
+        """What it meant by bytes on its line; not ``sure`` where they are damaged or hold more, but may be read."""
+        recent = [each for each in reversed(self._recent) if each.frame.data]
+        for each in recent:
             if each.frame.data == data:
                 return each
-        return next((replace(each, sure=False) for each in reversed(self._recent) if each.frame.data in data), None)
+        held = next((each for each in recent if each.frame.data in data), None)
+        alike = held or max(recent, key=lambda each: _alike(each.frame.data, data), default=None)
+        return None if alike is None else replace(alike, sure=False)
 
     def went(self, data: bytes, *, heard: bool, late: bool = False) -> None:
         """Note that bytes went over its line just now.
@@ -139,11 +143,11 @@ class Teller:
             heard: Whether somebody took them.
             late: Whether this machine kept the reader waiting.
         """
-        found = self.find(data)
-        if found is None:
-            self.damaged.append(time.time_ns())
-        else:
-            self.told.append(replace(found, at_ns=time.time_ns(), heard=heard, sure=found.sure and not late))
+        found, at_ns = self.find(data), time.time_ns()
+        if found is not None:
+            self.told.append(replace(found, at_ns=at_ns, heard=heard, sure=found.sure and not late))
+        if found is None or not found.sure:
+            self.damaged.append(at_ns)
 
     def answer(self, request: bytes, at_ns: int) -> Sequence[Frame]:
         """What comes back when the line carries a question; nothing when another is meant.
@@ -196,3 +200,7 @@ class Teller:
             }
         )
         return wire
+
+
+def _alike(one: bytes, other: bytes) -> int:
+    return sum(mine == its for mine, its in zip(one, other, strict=False))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import errno
 import os
+import termios
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
@@ -20,8 +21,7 @@ READ_BYTES_MAX: Final = 4096
 """A kernel tty buffer. [bytes]"""
 WRITE_S_MAX: Final = 5.0
 """A port that takes nothing for this long is hung; a request is a few bytes. [s]"""
-PTY_MAJORS: Final = range(136, 144)
-"""Device numbers of Unix98 pseudo-terminals (Linux, Documentation/admin-guide/devices.txt)."""
+PSEUDO_TERMINALS: Final = Path("/dev/pts")
 OPEN_S_MAX: Final = 10.0
 """An adapter whose driver hangs in ``open`` is given up for this round. [s]"""
 
@@ -46,6 +46,11 @@ class LineFormat:
     def character_s(self) -> float:
         """Time of one character with its start, parity and stop bits. [s]."""
         return (1 + self.data_bits + (self.parity != "none") + self.stop_bits) / self.baud
+
+    @property
+    def words(self) -> str:
+        """As people write it."""
+        return f"{self.baud} baud {self.data_bits}{self.parity[0].upper()}{self.stop_bits}"
 
 
 class SerialPort:
@@ -155,43 +160,26 @@ class SerialPort:
 
 
 def _open(path: Path, line: LineFormat) -> serial.Serial:
-    import termios  # noqa: PLC0415
-
     import serial  # noqa: PLC0415 - an agent without serial devices need not hold it in memory
 
+    if PSEUDO_TERMINALS in path.resolve().parents:
+        # It carries whole bytes at any speed; asked for parity again, the C library says that it cannot.
+        line = LineFormat(line.baud)
     try:
-        return _opened(path, line)
+        return serial.Serial(
+            str(path),
+            line.baud,
+            bytesize=line.data_bits,
+            parity={"none": "N", "even": "E", "odd": "O"}[line.parity],
+            stopbits=line.stop_bits,
+            timeout=0,
+            exclusive=True,
+        )
     except serial.SerialException as exc:
         raise LinkDown(_why(path, exc)) from exc
-    except termios.error as exc:
-        if _is_pseudo(path):
-            # It has no characters on a wire, and refuses what it cannot do only when nothing else changes.
-            return _opened(path, LineFormat(line.baud))
-        words = f"{line.data_bits} data bits, parity {line.parity}, {line.stop_bits} stop bits at {line.baud} baud"
-        raise LinkDown(f"{path} cannot do {words}") from exc
-    except (OSError, ValueError) as exc:
-        raise LinkDown(f"{path} cannot be used at {line.baud} baud: {exc}") from exc
-
-
-def _opened(path: Path, line: LineFormat) -> serial.Serial:
-    import serial  # noqa: PLC0415
-
-    return serial.Serial(
-        str(path),
-        line.baud,
-        bytesize=line.data_bits,
-        parity={"none": "N", "even": "E", "odd": "O"}[line.parity],
-        stopbits=line.stop_bits,
-        timeout=0,
-        exclusive=True,
-    )
-
-
-def _is_pseudo(path: Path) -> bool:
-    try:
-        return os.major(path.stat().st_rdev) in PTY_MAJORS
-    except OSError:
-        return False
+    except (OSError, ValueError, termios.error) as exc:
+        why = exc.args[-1] if exc.args else exc
+        raise LinkDown(f"{path} cannot be set to {line.words}: {why}") from exc
 
 
 def _why(path: Path, exc: OSError) -> str:

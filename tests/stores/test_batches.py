@@ -13,16 +13,16 @@ from device_profiles.wire.model import TextEvent
 
 
 def test_a_batch_becomes_readings() -> None:
-    block = templates("a1", Shape(4, 3), 1, 1)[0]
+    block = templates("agent-1", Shape(4, 3), 1, 1)[0]
     texts = (TextEvent("note", block.times_ns[0], "said"),)
     batch = decode_many([encode(block), b"no block", encode(replace(block, seq=2, texts=texts))])
     for each in (batch, replace(batch, blocks=list(batch.blocks))):
         readings = readings_of(each)
         assert len(readings.value) == 24
         assert list(readings.series_table) == [
-            SeriesFacts("a1", "weather", "load", column.channel, column.unit) for column in block.columns
+            SeriesFacts("agent-1", "weather", "load", column.channel, column.unit) for column in block.columns
         ]
-        assert readings.texts == [TextReading("a1", "weather", "load", "note", block.times_ns[0], "said")]
+        assert readings.texts == [TextReading("agent-1", "weather", "load", "note", block.times_ns[0], "said")]
         assert readings.mantissa is batch.mantissa
         assert readings.series is batch.series
         assert readings.value is batch.value

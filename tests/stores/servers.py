@@ -27,12 +27,12 @@ def binary(name: str) -> Path:
 
 
 @contextmanager
-def victoria_metrics(folder: Path) -> Iterator[str]:
-    """A VictoriaMetrics with this folder; gives its address."""
+def victoria_metrics(folder: Path, *options: str) -> Iterator[str]:
+    """A VictoriaMetrics with this folder and further options; gives its address."""
     address = f"127.0.0.1:{free_port()}"
     command = [binary("victoria-metrics"), f"-storageDataPath={folder}", f"-httpListenAddr={address}"]
     # Times of the tests are of any year; a store that thinks them too old takes them and drops them.
-    command += ["-retentionPeriod=100y", "-search.latencyOffset=0s", "-memory.allowedBytes=64MiB"]
+    command += ["-retentionPeriod=100y", "-search.latencyOffset=0s", "-memory.allowedBytes=64MiB", *options]
     with (folder.parent / "victoria-metrics.log").open("wb") as log:
         process = subprocess.Popen(list(map(str, command)), stdout=log, stderr=log)
         try:

@@ -1,4 +1,4 @@
-"""Reads what a back-fill has to bring out of the lake: day by day, by series and time, in pieces of bounded size.
+"""Reads what a back-fill has to bring out of the lake: day by day, some series at a time, in pieces of bounded size.
 
 What is meant is fixed when the back-fill is made (blocks up to a number, within a time), so it can be left and taken
 up again at any series of any day. DuckDB sorts within the lake's memory limit and spills what does not fit.
@@ -96,57 +96,53 @@ class BackFill:
         yield FilledPiece(_only(()), Progress(END, readings))
 
     def _day(self, day: int, after_series: int | None, readings: int) -> Iterator[FilledPiece]:
-        for numbers, counts in self._chunks(day, after_series):
-            ends = dict(zip(numbers, np.cumsum(counts).tolist(), strict=True))
-            before = {n: ends[n] - count for n, count in zip(numbers, counts, strict=True)}
-            columns: pa.RecordBatch
-            waiting: FilledPiece | None = None
-            for columns in self._rows(day, numbers):
+        for first, last, count in self._chunks(day, after_series):
+            waiting: Readings | None = None
+            for columns in self._rows(day, first, last):
                 if waiting is not None:
-                    yield waiting
-                last = int(columns.column("series_id")[-1].as_py())
-                # The last series of these rows may go on in the next ones: only those before it are done.
-                waiting = FilledPiece(self._readings(columns), Progress((day, last - 1), readings + before[last]))
-            readings += sum(counts)
+                    # Its series go on in the rows behind it: it is not done until they are.
+                    yield FilledPiece(waiting, Progress((day, first - 1), readings))
+                waiting = self._readings(columns)
+            readings += count
             if waiting is not None:
-                yield FilledPiece(waiting.readings, Progress((day, numbers[-1]), readings))
+                yield FilledPiece(waiting, Progress((day, last), readings))
 
     def _days(self) -> list[tuple[int, int]]:
         rows = self._ask(
-            "SELECT datediff('day', DATE '1970-01-01', CAST(observed_at AS DATE)), count(*) FROM lake.reading "
-            f"WHERE {self._where()} GROUP BY 1 ORDER BY 1",
+            "SELECT datediff('day', DATE '1970-01-01', CAST(observed_at AS DATE)), count(*) "  # noqa: S608
+            f"FROM lake.reading WHERE {self._where()} GROUP BY 1 ORDER BY 1",
         ).fetchall()
         return [(int(day), int(count)) for day, count in rows]
 
-    def _chunks(self, day: int, after_series: int | None) -> Iterator[tuple[list[int], list[int]]]:
+    def _chunks(self, day: int, after_series: int | None) -> Iterator[tuple[int, int, int]]:
+        """First series, last series and readings of what is sorted together."""
         rows = self._ask(
-            f"SELECT series_id, count(*) FROM lake.reading WHERE {self._where()} AND series_id > $lowest "
+            f"SELECT series_id, count(*) FROM lake.reading WHERE {self._where()} AND series_id > $lowest "  # noqa: S608 - constants of this module
             "GROUP BY 1 ORDER BY 1",
             day,
             lowest=-1 if after_series is None else after_series,
         ).fetchall()
-        numbers: list[int] = []
-        counts: list[int] = []
+        first, last, readings = 0, 0, 0
         for number, count in rows:
-            if numbers and sum(counts) + count > CHUNK_ROWS:
-                yield numbers, counts
-                numbers, counts = [], []
-            numbers.append(int(number))
-            counts.append(int(count))
-        if numbers:
-            yield numbers, counts
+            if readings and readings + count > CHUNK_ROWS:
+                yield first, last, readings
+                readings = 0
+            first = first if readings else int(number)
+            last, readings = int(number), readings + int(count)
+        if readings:
+            yield first, last, readings
 
-    def _rows(self, day: int, numbers: Sequence[int]) -> Iterator[pa.RecordBatch]:
-        several = [n for n in numbers if len(self._profiles_of(n)) > 1]
+    def _rows(self, day: int, first: int, last: int) -> Iterator[pa.RecordBatch]:
+        """Readings of some series in the order of time: what a device measured at one instant lies together."""
         profile = "NULL"
-        if several:
+        if any(len(self._profiles_of(number)) > 1 for number in self._series if first <= number <= last):
             profile = "(SELECT b.profile FROM lake.block b WHERE b.block_id = r.block_id)"
         yield from self._ask(
-            f"SELECT series_id, epoch_ns(observed_at) AS at_ns, value, flag, {profile} AS profile FROM lake.reading r "
-            f"WHERE {self._where()} AND series_id BETWEEN $lowest AND $highest ORDER BY series_id, observed_at",
+            f"SELECT series_id, epoch_ns(observed_at) AS at_ns, value, flag, {profile} AS profile FROM lake.reading r "  # noqa: S608
+            f"WHERE {self._where()} AND series_id BETWEEN $lowest AND $highest ORDER BY observed_at, series_id",
             day,
-            lowest=numbers[0],
-            highest=numbers[-1],
+            lowest=first,
+            highest=last,
         ).to_arrow_reader(PIECE_ROWS)
 
     def _where(self) -> str:
@@ -207,12 +203,12 @@ class BackFill:
         return self._facts[key]
 
     def _count_texts(self) -> int:
-        row = self._ask(f"SELECT count(*) FROM lake.event WHERE {self._where()}").fetchone()
+        row = self._ask(f"SELECT count(*) FROM lake.event WHERE {self._where()}").fetchone()  # noqa: S608
         return int(row[0]) if row else 0
 
     def _texts(self) -> Iterator[list[TextReading]]:
         reader = self._ask(
-            "SELECT agent, device, coalesce((SELECT b.profile FROM lake.block b WHERE b.block_id = e.block_id), '') "
+            "SELECT agent, device, coalesce((SELECT b.profile FROM lake.block b WHERE b.block_id = e.block_id), '') "  # noqa: S608
             f"AS profile, channel, epoch_ns(observed_at) AS at_ns, text FROM lake.event e WHERE {self._where()} "
             "ORDER BY observed_at"
         ).to_arrow_reader(TEXTS_A_PIECE)

@@ -28,7 +28,7 @@ class Backoff:
         self._tries = 0
 
     def pause_s(self, answer: Busy | NeedsPerson | Unreachable) -> float:
-        """Pause after this answer. [s]"""
+        """Pause after this answer. [s]."""
         self._tries += 1
         if isinstance(answer, NeedsPerson):
             return PERSON_S

@@ -17,6 +17,7 @@ from typing import Final, Protocol
 
 from collector.stores.backoff import Backoff
 from collector.stores.cursor import Tally
+from collector.stores.lines import Lines
 from collector.stores.ports import Busy, NeedsPerson, Stored, Unreachable
 
 _log: Final = logging.getLogger(__name__)
@@ -29,7 +30,7 @@ Trouble = Busy | NeedsPerson | Unreachable
 class Delivers(Protocol):
     """Gets lines into a store, whatever is wrong with some of them."""
 
-    def send(self, lines: bytes) -> Stored | Trouble:
+    def send(self, lines: Lines) -> Stored | Trouble:
         """Send until the store has all that it will ever take, or says why not now. Blocks, never for ever."""
         ...
 
@@ -50,7 +51,7 @@ class Piece:
     run: int
     epoch: int
     position: object
-    lines: bytes
+    lines: Lines
     tally: Tally
     since_ns: int = 0
 
@@ -135,24 +136,31 @@ class Courier:
             self._hurried = True
             self._change.notify_all()
 
+    def turn(self) -> float:
+        """Try to send the first piece. Returns the pause that is due before the next turn. [s]."""
+        with self._change:
+            if not self._pieces:
+                return 0.0
+            piece, dropped = self._pieces[0], self._dropped
+        answer = self._send(piece)
+        with self._change:
+            if isinstance(answer, Stored):
+                self.trouble = None
+                self._backoff.reset()
+                if dropped == self._dropped and self._pieces:
+                    self._finished.append(self._pieces.popleft())
+            else:
+                self.trouble = answer
+        self._tell()
+        return 0.0 if isinstance(answer, Stored) else self._backoff.pause_s(answer)
+
     def _run(self) -> None:
-        while (piece := self._next()) is not None:
-            dropped = self._dropped
-            answer = self._send(piece)
-            with self._change:
-                if isinstance(answer, Stored):
-                    self.trouble = None
-                    self._backoff.reset()
-                    if dropped == self._dropped and self._pieces:
-                        self._finished.append(self._pieces.popleft())
-                else:
-                    self.trouble = answer
-            self._tell()
-            if not isinstance(answer, Stored):
-                self._rest(self._backoff.pause_s(answer))
+        while self._wait():
+            if (pause_s := self.turn()) > 0:
+                self._rest(pause_s)
 
     def _send(self, piece: Piece) -> Stored | Trouble:
-        if not piece.lines:
+        if not piece.lines.count:
             return Stored()
         try:
             return self._delivers.send(piece.lines)
@@ -160,10 +168,11 @@ class Courier:
             _log.exception("sending failed in a way nobody foresaw; it is tried again")
             return Unreachable(f"a fault of ours: {type(exc).__name__}: {exc}")
 
-    def _next(self) -> Piece | None:
+    def _wait(self) -> bool:
+        """Wait for a piece; False when it is time to end."""
         with self._change:
             self._change.wait_for(lambda: self._pieces or self._stopped)
-            return None if self._stopped else self._pieces[0]
+            return not self._stopped
 
     def _rest(self, pause_s: float) -> None:
         until_s = time.monotonic() + pause_s

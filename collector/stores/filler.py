@@ -6,28 +6,18 @@ import logging
 import threading
 from collections.abc import Callable
 from contextlib import closing
-from typing import Final, Protocol
+from typing import Final
 
 import duckdb
 
 from collector.stores.backfill import BackFill, FilledPiece
 from collector.stores.courier import Piece
 from collector.stores.cursor import Tally
+from collector.stores.line_protocol import Encoded
 from collector.stores.offset import Job
 from collector.stores.ports import Readings
 
 _log: Final = logging.getLogger(__name__)
-
-
-class Encoded(Protocol):
-    """Readings as a store takes them."""
-
-    @property
-    def lines(self) -> bytes: ...  # noqa: D102
-    @property
-    def values(self) -> int: ...  # noqa: D102
-    @property
-    def left_out(self) -> dict[str, int]: ...  # noqa: D102
 
 
 Encode = Callable[[Readings], Encoded]
@@ -88,7 +78,7 @@ class Filler:
         try:
             with closing(self._cursor()) as cursor:
                 self._fill(BackFill(cursor, self._job))
-        except Exception as exc:
+        except Exception as exc:  # noqa: BLE001 - told by `trouble`
             # The lake may be closing, or its disk fail. Whoever reads `trouble` begins another one from the safe mark.
             if not self._stopped:
                 _log.warning("the lake cannot be read for a back-fill, it is tried again: %s", exc)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import logging
 import os
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any, Final
 
@@ -73,7 +73,7 @@ class Offset:
 
     identity: StoreKey
     position: int
-    tally: Tally = Tally()
+    tally: Tally = field(default_factory=Tally)
     jobs: tuple[Job, ...] = ()
     next_job: int = 1
     resent: int = 0
@@ -103,7 +103,7 @@ class OffsetFile:
             aside = self.path.with_suffix(".offset-corrupt")
             _log.error(
                 "offset of a store cannot be read, everything is sent again file=%s kept=%s: %s", self.path, aside, exc
-            )  # noqa: E501
+            )
             self.path.replace(aside)
             return None
 

@@ -26,7 +26,9 @@ from collector.stores.backfill import END, Progress
 from collector.stores.batches import readings_of
 from collector.stores.courier import Courier, Delivers, Piece
 from collector.stores.cursor import AliveClock, Cursor, Tally
-from collector.stores.filler import Encode, Encoded, Filler
+from collector.stores.filler import Encode, Filler
+from collector.stores.line_protocol import Encoded
+from collector.stores.lines import Lines
 from collector.stores.offset import Job, Offset, OffsetFile
 from collector.stores.ports import Busy, NeedsPerson, Pulse, Readings, Unreachable
 from collector.stores.supply import Supply
@@ -243,7 +245,7 @@ class Pump:
                 self._wake.clear()
                 try:
                     busy = self.step()
-                except Exception:
+                except Exception:  # noqa: BLE001 - logged
                     # Whatever it is, the other stores, the lake and receipts go on, and so does this one if it can.
                     _log.exception("store %s: a step failed; it is tried again", self.name)
                     busy = False
@@ -373,19 +375,19 @@ class Pump:
             return None
         try:
             lines, tally = self._lines(entries)
-        except Exception:
+        except Exception:  # noqa: BLE001 - logged
             # A fault of ours. It must cost its own block only, and those behind must pass.
             _log.exception(
                 "store %s: no lines can be made of %d blocks from %d", self.name, len(entries), self._next + 1
             )
             entries = entries[:1]
-            lines, tally = b"", Tally(1, 0, {"fault": entries[0].readings})
+            lines, tally = Lines((), 0), Tally(1, 0, {"fault": entries[0].readings})
             with contextlib.suppress(Exception):
                 lines, tally = self._lines(entries)
         self._next = entries[-1].position
         return Piece(0, self._live.epoch, self._next, lines, tally, entries[0].received_at_ns)
 
-    def _lines(self, entries: Sequence[JournalEntry]) -> tuple[bytes, Tally]:
+    def _lines(self, entries: Sequence[JournalEntry]) -> tuple[Lines, Tally]:
         batch = decode_all([entry.data for entry in entries])
         encoded = self._encode_one_at_a_time(readings_of(batch))
         tally = Tally(len(entries), encoded.values, dict(encoded.left_out))
@@ -458,7 +460,7 @@ class Pump:
         return self._offset.jobs[-1].number
 
     def _take_up(self, offset: Offset | None) -> Offset:
-        """Where to go on: where it was left, or where a new store begins, or with another journal from its beginning."""
+        """Where to go on: where it was left, where a new store begins, or at the beginning of another journal."""
         identity = StoreKey(self._journal.identity.store_id, self._journal.identity.generation)
         note = self._lake.note
         block_max = note.next_block - 1

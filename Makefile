@@ -6,12 +6,12 @@ STAMP  := $(VENV)/.installed
 SEEDS  ?= 200
 SECONDS ?= 60
 
-.PHONY: setup demo test check bench simulate clean lock proto fmt system-packages servers
+.PHONY: setup demo test check bench simulate peers clean lock proto fmt system-packages servers
 .DEFAULT_GOAL := help
 
 .PHONY: help
 help:
-	@echo "make demo | test | check | bench | simulate SEEDS=1000 | setup | lock | proto | clean"
+	@echo "make demo | test | check | bench | peers | simulate SEEDS=1000 | setup | lock | proto | clean"
 
 setup: $(STAMP)
 
@@ -50,6 +50,11 @@ fmt: setup
 
 bench: setup system-packages
 	$(BIN)/python -m benchmarks all --json $(ARGS)
+
+# Harkara beside what people use: builds Telegraf too, takes half an hour.
+peers: setup system-packages
+	@deploy/scripts/servers.sh victoria-metrics influxd telegraf
+	$(BIN)/python -m benchmarks peers --json $(ARGS)
 
 simulate: setup
 	$(BIN)/python -m tests.simulation --seeds $(SEEDS) $(ARGS)

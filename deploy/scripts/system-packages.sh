@@ -5,6 +5,14 @@ want=""
 command -v mosquitto >/dev/null 2>&1 || [ -x /usr/sbin/mosquitto ] || want="$want mosquitto"
 command -v chromium >/dev/null 2>&1 || want="$want chromium"
 command -v cc >/dev/null 2>&1 || want="$want gcc libc6-dev"
+# Only where servers.sh will build an InfluxDB: nothing on PATH, none built of this go.sum, and both compilers there.
+here=$(CDPATH='' cd -- "$(dirname -- "$0")/.." && pwd)
+if command -v go >/dev/null 2>&1 && command -v cargo >/dev/null 2>&1 && ! command -v influxd >/dev/null 2>&1 &&
+  ! cmp -s "$here/servers/influxdb/go.sum" "${XDG_CACHE_HOME:-$HOME/.cache}/harkara/servers/influxd.sum"
+then
+  command -v clang >/dev/null 2>&1 || want="$want clang"
+  command -v protoc >/dev/null 2>&1 || want="$want protobuf-compiler"
+fi
 [ -n "$want" ] || { echo "system packages: all there"; exit 0; }
 if ! command -v apt-get >/dev/null 2>&1; then
   echo "system packages: no apt-get here, please install:$want"; exit 0

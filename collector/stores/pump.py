@@ -41,6 +41,12 @@ LAKE_RETRY_S: Final = 5.0
 """Pause before a back-fill is begun again that could not read the lake. [s]"""
 
 
+NO_LIFE: Final = (
+    "its /metrics is closed to us, so nobody could tell whether it was killed and lost what it had just taken; "
+    "open it, or set durable_after_s = 0 and accept that"
+)
+
+
 class LakeView(Protocol):
     """What is asked of the lake."""
 
@@ -56,6 +62,10 @@ class Pulses(Protocol):
 
     def pulse(self) -> Pulse | Unreachable | NeedsPerson:
         """Ask for a sign of life. Blocks, never for ever."""
+        ...
+
+    def advice(self) -> list[str]:
+        """What in its settings is not good for what it is sent, one line each."""
         ...
 
 
@@ -117,6 +127,10 @@ class Pump:
         """Lines the store took and dropped without a word, by its own name for the reason."""
         self.written_trouble = ""
         """Why the offset cannot be written."""
+        self.forgets = ""
+        """What it had answered for and did not give back; empty while it does."""
+        self.advice: Sequence[str] = ()
+        """What in the store's settings is not good for what it is sent."""
         self._journal, self._lake, self._encode = journal, lake, encode
         self._pulses, self._file, self._clock_s = pulses, file, clock_s
         self._encoding = threading.Lock()
@@ -308,10 +322,23 @@ class Pump:
             self._alive.missed()
             self._pulse_trouble = answer
             return
-        self._pulse_trouble = None
         self.ignored = dict(answer.ignored)
-        if self._alive.seen(answer.life, self._clock_s()) and self.options.durable_after_s > 0:
+        self._pulse_trouble = NeedsPerson(NO_LIFE) if not answer.life and self.options.durable_after_s > 0 else None
+        if not answer.life:
+            self._alive.missed()  # Were it killed, we would not see it: nothing becomes safe.
+            return
+        first = self._alive.life is None
+        other = self._alive.seen(answer.life, self._clock_s())
+        if other and self.options.durable_after_s > 0:
             self._new_life()
+        if first or other:
+            self._read_advice()
+
+    def _read_advice(self) -> None:
+        before, self.advice = self.advice, self._pulses.advice()
+        for line in self.advice:
+            if line not in before:
+                _log.warning("store %s: %s", self.name, line)
 
     def _new_life(self) -> None:
         """The store began anew: what was not safe may be gone, and is sent again."""

@@ -57,6 +57,9 @@ class SmallStore:
     def pulse(self) -> Pulse | Unreachable | NeedsPerson:
         return Unreachable("no answer") if self.stopped else Pulse(f"life {self.life}")
 
+    def advice(self) -> list[str]:
+        return []
+
     def run_for(self, seconds: float) -> None:
         """Let its time pass."""
         if not self.stopped:

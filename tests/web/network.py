@@ -11,7 +11,7 @@ import numpy as np
 from collector.lake.accounting import Accounts
 from collector.lake.dictionary import SeriesDictionary, SeriesKey
 from collector.lake.latest import LatestValues, Readings
-from collector.web.ports import Health, Link
+from collector.web.ports import Health, Link, StoreLine
 
 NOW_NS = 1_795_471_200 * 10**9
 CHANNELS = (
@@ -43,6 +43,9 @@ class Network:
 
     def links(self) -> Sequence[Link]:
         return self.link_list
+
+    def store_lines(self) -> Sequence[StoreLine]:
+        return self.store_list
 
     def health(self) -> Health:
         return self.state

@@ -34,7 +34,7 @@ _STORES_EXAMPLE: Final = """examples:
   harkara collector stores
   harkara collector stores --json | jq '.stores[] | {name, state, lag_s}'
 
-exit status: 0 all are served, 1 one waits, needs a person or is behind, or the collector is not running, 2 configuration"""
+exit status: 0 all are served or paused, 1 one is not, or the collector is not running, 2 configuration"""
 
 _PROJECT_EXAMPLE: Final = """examples:
   harkara collector project grafana --from beginning --wait      all that the lake has, with a progress bar
@@ -88,9 +88,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     project = actions.add_parser(
         "project", help="send a store what the lake or the journal has", epilog=_PROJECT_EXAMPLE, formatter_class=raw
     )
-    pause = actions.add_parser(
-        "pause", help="send a store nothing for now", epilog=_PAUSE_EXAMPLE, formatter_class=raw
-    )
+    pause = actions.add_parser("pause", help="send a store nothing for now", epilog=_PAUSE_EXAMPLE, formatter_class=raw)
     resume = actions.add_parser("resume", help="send to it again", epilog=_PAUSE_EXAMPLE, formatter_class=raw)
     quarantine = actions.add_parser(
         "store-quarantine", help="show what a store refused", epilog=_QUARANTINE_EXAMPLE, formatter_class=raw

@@ -49,10 +49,8 @@ def run(args: argparse.Namespace) -> int:
 def words(store: Row) -> str:
     """One store for people: a line, and what needs a look below it."""
     lag = f"{store['lag_blocks']:,} blocks, {store['lag_s']:.0f} s behind" if store["lag_blocks"] else "nothing waits"
-    lines = [
-        f"{store['name']:<20} {store['state']:<15} at {store['position']:,} of {store['journal_position']:,}; {lag}; "
-        f"{store['values']:,} values"
-    ]
+    place = f"at {store['position']:,} of {store['journal_position']:,}"
+    lines = [f"{store['name']:<20} {store['state']:<15} {place}; {lag}; {store['values']:,} values"]
     if store["why"]:
         lines.append(f"  {store['why']}")
     lines += [f"  bringing {_progress(job)} ({job['why']})" for job in store["jobs"]]
@@ -86,34 +84,41 @@ def _show(config: CollectorConfig, args: argparse.Namespace) -> int:
 
 
 def _project(config: CollectorConfig, args: argparse.Namespace) -> int:
-    now_ns = time.time_ns()
-    for text in (args.since if args.since not in {"beginning", "journal"} else None, args.until):
-        if text is not None:
-            parse_instant(text, now_ns)
-    if args.since == "journal" and args.until is not None:
-        raise StoreRefused("--until goes with a time, not with the journal; leave it out")
-    until = {} if args.until is None else {"until": _absolute(args.until, now_ns)}
-    since = args.since if args.since in {"beginning", "journal"} else _absolute(args.since, now_ns)
-    fields = {"from": since, **until}
+    fields = _meant(args, time.time_ns())
     started = call(config.socket_file, "store_project", store=args.store, timeout_s=ASK_S, **fields)
     if not args.wait:
-        print(json.dumps(started) if args.json else f"{args.store}: begun; `harkara collector stores` shows how far it is")
+        print(
+            json.dumps(started) if args.json else f"{args.store}: begun; `harkara collector stores` shows how far it is"
+        )
         return 0
     try:
         for row in _course(config, args.store, started):
-            if args.json:
-                print(json.dumps(row), flush=True)
-            elif sys.stderr.isatty():
-                sys.stderr.write(f"\r\x1b[K{args.store}: {_bar(row)}")
-                sys.stderr.flush()
+            _show_course(row, as_json=args.json)
     except KeyboardInterrupt:
-        print(f"\n{args.store}: goes on without you; `harkara collector stores` shows how far it is", file=sys.stderr)
+        print(f"\n{args.store}: goes on; `harkara collector stores` shows how far it is", file=sys.stderr)
         return 130
     if not args.json:
-        if sys.stderr.isatty():
-            sys.stderr.write("\n")
         print(f"{args.store}: done")
     return 0
+
+
+def _meant(args: argparse.Namespace, now_ns: int) -> dict[str, str]:
+    """From where and until when, with instants that are the same for whoever reads them later."""
+    if args.since == "journal" and args.until is not None:
+        raise StoreRefused("--until goes with a time, not with the journal; leave it out")
+    fields = {"from": args.since, **({} if args.until is None else {"until": args.until})}
+    return {
+        key: text if text in {"beginning", "journal"} else iso_text(parse_instant(text, now_ns))
+        for key, text in fields.items()
+    }
+
+
+def _show_course(row: Row, *, as_json: bool) -> None:
+    if as_json:
+        print(json.dumps(row), flush=True)
+    elif sys.stderr.isatty():
+        sys.stderr.write(f"\r\x1b[K{row['store']}: {_bar(row)}" + ("\n" if row["done"] else ""))
+        sys.stderr.flush()
 
 
 def _course(config: CollectorConfig, name: str, started: Row) -> Iterator[Row]:
@@ -155,11 +160,6 @@ def _check_name(config: CollectorConfig, name: str) -> None:
     names = {store.name for store in config.store}
     if name not in names:
         raise StoreRefused(f"no store {name!r}; {nearest_hint(name, names) or 'the configuration has none'}")
-
-
-def _absolute(text: str, now_ns: int) -> str:
-    """An instant that is the same for whoever reads it later."""
-    return iso_text(parse_instant(text, now_ns))
 
 
 def _progress(job: Row) -> str:

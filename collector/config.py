@@ -243,7 +243,9 @@ def broker_address(broker: BrokerConfig) -> BrokerAddress:
     Raises:
         ConfigError: One of these files is absent, wrong, or readable by others.
     """
-    password = None if broker.password_file is None else read_secret(broker.password_file, "broker.password_file", "password")
+    password = (
+        None if broker.password_file is None else read_secret(broker.password_file, "broker.password_file", "password")
+    )
     return BrokerAddress(
         host=broker.host,
         port=broker.port or (8883 if broker.tls is not None else 1883),

@@ -181,9 +181,7 @@ def _stores(config: CollectorConfig, journal: Journal, lake: Lake, registry: Reg
     # Its libraries take memory, and most collectors have no other store than the lake.
     from collector.stores.desk import StoreDesk  # noqa: PLC0415
 
-    return StoreDesk(
-        config.store, config.stores_folder, journal=journal, lake=lake, agents=lambda: registry.agents
-    )
+    return StoreDesk(config.store, config.stores_folder, journal=journal, lake=lake, agents=lambda: registry.agents)
 
 
 def make_source(address: BrokerAddress, *, held_bytes_max: int) -> MessageSource:

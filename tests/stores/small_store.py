@@ -97,7 +97,9 @@ def _read(lines: Lines) -> Iterable[tuple[Key, float]]:
 def truth(blocks: Iterable[bytes]) -> dict[Key, float]:
     """What a store must hold after these blocks."""
     return {
-        (made.agent, made.device, column.channel, at_ns): value if column.exponent is None else value / 10**-column.exponent
+        (made.agent, made.device, column.channel, at_ns): value
+        if column.exponent is None
+        else value / 10**-column.exponent
         for made in map(decode, blocks)
         for column in made.columns
         for at_ns, value in zip(made.times_ns, column.values, strict=True)

@@ -138,31 +138,27 @@ def test_nothing_lost_nothing_altered(steps: list[tuple[str, int]]) -> None:
 
 
 def _do(world: World, kind: str, amount: int) -> None:
-    match kind:
-        case "blocks" | "blocks unseen":
-            world.blocks(amount, told=kind == "blocks")
-        case "work":
-            world.work(amount)
-        case "fail":
-            world.store.failing.extend(_ANSWERS[number % 3] for number in range(amount))
-        case "stop or go on":
-            world.store.stopped = not world.store.stopped
-        case "kill the store":
-            world.store.kill()
-        case "crash":
-            world.start()
-        case "project":
-            world.bench.project()
-        case "trim":
-            world.trim()
-        case "pause or resume":
-            (world.pump.resume if world.pump.is_paused else world.pump.pause)()
-        case "replace the journal":
-            world.replace_journal()
-        case "fill":
-            world.pump.fill("asked for", from_ns=None, until_ns=None)
-        case "replay":
-            world.pump.replay()
+    def fail() -> None:
+        world.store.failing.extend(_ANSWERS[number % 3] for number in range(amount))
+
+    def stop_or_go_on() -> None:
+        world.store.stopped = not world.store.stopped
+
+    {
+        "blocks": lambda: world.blocks(amount),
+        "blocks unseen": lambda: world.blocks(amount, told=False),
+        "work": lambda: world.work(amount),
+        "fail": fail,
+        "stop or go on": stop_or_go_on,
+        "kill the store": world.store.kill,
+        "crash": world.start,
+        "project": world.bench.project,
+        "trim": world.trim,
+        "pause or resume": world.pump.resume if world.pump.is_paused else world.pump.pause,
+        "replace the journal": world.replace_journal,
+        "fill": lambda: world.pump.fill("asked for", from_ns=None, until_ns=None),
+        "replay": world.pump.replay,
+    }[kind]()
 
 
 def test_what_is_counted_is_what_is_there(world: World) -> None:

@@ -35,6 +35,7 @@ class Network:
     dictionary: SeriesDictionary = field(default_factory=SeriesDictionary)
     accounts: Accounts = field(default_factory=Accounts)
     link_list: list[Link] = field(default_factory=list)
+    store_list: list[StoreLine] = field(default_factory=list)
     state: Health = field(default_factory=lambda: Health(ok=True, journal_position=812, lake_position=812))
     latest: LatestValues = field(init=False)
 

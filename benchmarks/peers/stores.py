@@ -11,7 +11,7 @@ import urllib.parse
 import urllib.request
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from typing import Final, Protocol
+from typing import Any, Final, Protocol
 
 import numpy as np
 
@@ -52,13 +52,17 @@ class StoreView(Protocol):
         ...
 
     def held(self, readings: Readings) -> Iterator[SeriesHeld]:
-        """What it holds of each series."""
+        """What it holds of each series, as its queries see it."""
+        ...
+
+    def raw_count(self, readings: Readings) -> int:
+        """Values on its disk: where it keeps what was written twice, that is more than its queries see."""
         ...
 
 
 @dataclass(slots=True)
 class VictoriaMetricsView:
-    """VictoriaMetrics. It keeps a value twice that was written twice, and shows both in an export."""
+    """VictoriaMetrics. It keeps what was written twice; queries see it once where the store was told to dedupe."""
 
     store: Store
 
@@ -72,7 +76,11 @@ class VictoriaMetricsView:
     def count(self) -> int:
         """After a flush, so that what it has taken can be seen."""
         self._get("/internal/force_flush")
-        words = {"query": f"sum(count_over_time({_VALUES}[{_UNTIL_S - _FROM_S}s]))", "time": str(_UNTIL_S), "nocache": "1"}
+        words = {
+            "query": f"sum(count_over_time({_VALUES}[{_UNTIL_S - _FROM_S}s]))",
+            "time": str(_UNTIL_S),
+            "nocache": "1",
+        }
         found = json.loads(self._get(f"/api/v1/query?{urllib.parse.urlencode(words)}"))["data"]["result"]
         return int(found[0]["value"][1]) if found else 0
 
@@ -81,19 +89,28 @@ class VictoriaMetricsView:
         return self.count()
 
     def held(self, readings: Readings) -> Iterator[SeriesHeld]:
-        """From its raw export, one station after the other: a repetition is in it twice."""
-        self._get("/internal/force_flush")
+        """From its export, one station after the other, with the store's deduplication."""
         for station in readings.names:
-            words = [("start", str(_FROM_S)), ("end", str(_UNTIL_S))]
-            words += [("match[]", f'{{{tag}="{station}",__name__!~".*_flag"}}') for tag in ("station", "site")]
-            for line in self._get(f"/api/v1/export?{urllib.parse.urlencode(words)}").splitlines():
-                series = json.loads(line)
+            for series in self._export(station):
                 yield SeriesHeld(
                     station,
                     channel_of(series["metric"]["__name__"].partition("_")[2]),
                     np.array(series["timestamps"], dtype=np.int64),
                     np.array(series["values"], dtype=np.float64),
                 )
+
+    def raw_count(self, readings: Readings) -> int:
+        """By its raw export, in which a value that was written twice is twice."""
+        exports = (self._export(station, ("reduce_mem_usage", "1")) for station in readings.names)
+        return sum(len(series["timestamps"]) for export in exports for series in export)
+
+    def _export(self, station: str, *more: tuple[str, str]) -> Iterator[dict[str, Any]]:
+        self._get("/internal/force_flush")
+        words = [("start", str(_FROM_S)), ("end", str(_UNTIL_S)), *more]
+        # Telegraf's lines have the station as we named the tag; Harkara's have it as the site.
+        words += [("match[]", f'{{{tag}="{station}",__name__!~".*_flag"}}') for tag in ("station", "site")]
+        for line in self._get(f"/api/v1/export?{urllib.parse.urlencode(words)}").splitlines():
+            yield json.loads(line)
 
     def _get(self, path: str) -> bytes:
         return _answer(urllib.request.Request(f"{self.store.address}{path}"))  # noqa: S310 - our own server
@@ -139,6 +156,10 @@ class InfluxView:
                 values.append(float(row["value"]))
             for channel, (times, values) in found.items():
                 yield SeriesHeld(station, channel, np.array(times, np.int64), np.array(values, np.float64))
+
+    def raw_count(self, readings: Readings) -> int:
+        """What was written twice is once in it, at the latest when it is read."""
+        return self.count()
 
     def _points(self) -> float:
         page = _answer(urllib.request.Request(f"{self.store.address}/metrics")).decode()  # noqa: S310 - our own server

@@ -96,6 +96,10 @@ class ChannelTable(Table):
     )
     derived: str | None = Field(None, description="Expression over other channels' values and param.…")
     counter: Counter | None = None
+    height: Exact | None = Field(None, description="Where the model has the sensor, above its foot or the ground. [m]")
+    depth: Exact | None = Field(
+        None, description="Where the model has the sensor, below the ground or the surface. [m]"
+    )
     evidence: Literal["high", "low"] = Field(
         "high",
         description="low: a number the sensor gives but does not really measure, never flagged good without calibration.",

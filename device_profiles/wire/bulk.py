@@ -45,7 +45,7 @@ from device_profiles.wire.model import (
 from device_profiles.wire.rejected import BlockRejected
 from device_profiles.wire.schema import decode_schema
 
-__all__ = ["DOUBLE", "Batch", "BlockInfo", "Series", "decode_many"]
+__all__ = ["DOUBLE", "Batch", "BlockInfo", "BlockInfos", "Series", "decode_many"]
 
 _GROUP_READINGS: Final = 1 << 17
 """Readings decoded together: enough to forget the cost per call, few enough to keep the memory flat."""
@@ -115,6 +115,14 @@ class BlockInfos(Sequence["BlockInfo | None"]):
 
     def __iter__(self) -> Iterator[BlockInfo | None]:
         return map(_info, self._messages)
+
+    def with_body(self) -> Iterator[BlockInfo]:
+        """Only those that may hold texts or records: hardly ever many."""
+        for message in self._messages:
+            if message is not None and message.body:
+                info = _info(message)
+                if info is not None:
+                    yield info
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,17 +13,17 @@ from simulators.demo.servers import InfluxDB, Store, find_server, start_influxdb
 
 
 @contextmanager
-def victoria_metrics_store(folder: Path) -> Iterator[Store]:
-    """A VictoriaMetrics with its data in this folder; it can be killed and started again."""
+def victoria_metrics_store(folder: Path, *options: str) -> Iterator[Store]:
+    """A VictoriaMetrics with its data in this folder and further options; it can be killed and started again."""
     _need("victoria-metrics")
     with Stage(folder.parent / "logs") as stage:
-        yield start_victoria_metrics(stage, folder, options=["-memory.allowedBytes=64MiB"])
+        yield start_victoria_metrics(stage, folder, options=["-memory.allowedBytes=64MiB", *options])
 
 
 @contextmanager
-def victoria_metrics(folder: Path) -> Iterator[str]:
+def victoria_metrics(folder: Path, *options: str) -> Iterator[str]:
     """The same for a test that only wants the address."""
-    with victoria_metrics_store(folder) as store:
+    with victoria_metrics_store(folder, *options) as store:
         yield store.address
 
 

@@ -2,73 +2,243 @@
 
 from __future__ import annotations
 
-import re
+import math
+from collections import Counter, defaultdict
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from collector.stores.line_protocol import Precision, lines_of, series_head
+from collector.stores.digits import inexact
+from collector.stores.line_protocol import Encoded, Encoder
+from collector.stores.lines import PIECE_BYTES_MAX, PIECE_LINES_MAX
+from collector.stores.mapping import MappingOptions, Store
+from collector.stores.ports import Readings, SeriesFacts, TextReading
+from tests.stores.made import NOW_NS, facts, readings
+from tests.stores.reader import Point, point, points
 
-_HARD = ["a,b", "a b", "a=b", 'say "so"', "वर्षा मिमी", "#hash", "a.b-c"]
-_FLOATS = st.floats(allow_nan=True, allow_infinity=True)
-
-
-def _split(text: str, at: str) -> list[str]:
-    return re.split(rf"(?<!\\){at}", text)
-
-
-def _plain(text: str) -> str:
-    return re.sub(r"\\([, =])", r"\1", text)
-
-
-@pytest.mark.parametrize("name", _HARD)
-def test_names_come_back(name: str) -> None:
-    head = series_head("m " + name, {name: name}, name)
-    key, field = _split(head.removesuffix("="), " ")
-    measurement, tag = _split(key, ",")
-    assert _plain(measurement) == "m " + name
-    assert [_plain(part) for part in _split(tag, "=")] == [name, name]
-    assert _plain(field) == name
+STORES: tuple[Store, ...] = ("influxdb", "victoriametrics")
+HARD = ["a,b", "a b", "a=b", 'say "so"', "वर्षा मिमी", "#hash", "a.b-c", "two\nlines", "ends in \\", "time", "_field"]
+_NAMES = st.sampled_from(HARD) | st.text(min_size=1, max_size=12)
+_TIMES = st.integers(0, 6) | st.integers(0, 2**60)
 
 
-@pytest.mark.parametrize("name", ["two\nlines", "two\r\nlines", "ends in \\"])
-def test_nothing_in_a_name_ends_the_line_or_escapes_what_follows(name: str) -> None:
-    head = series_head(name, {"t": name}, name)
-    assert not set("\r\n") & set(head)
-    assert len(_split(head, " ")) == 2
-    assert not head.endswith("\\=")
+def encoded(given: Readings, store: Store = "influxdb", **options: object) -> Encoded:
+    made = MappingOptions(store=store, **options)  # type: ignore[arg-type]
+    result = Encoder(made, lambda agent: f"site of {agent}", clock_ns=lambda: 2**62).encode(given)
+    assert result.values + sum(result.left_out.values()) == len(given.value) + len(given.texts)
+    assert sum(piece.count(b"\n") for piece in result.lines.pieces) == result.lines.count
+    return result
 
 
-def test_a_measurement_is_never_a_comment_and_an_empty_tag_is_left_out() -> None:
-    assert series_head("#m", {"b": "2", "a": "1", "c": ""}, "f") == "\N{FULLWIDTH NUMBER SIGN}m,a=1,b=2 f="
-    with pytest.raises(ValueError, match="need a name"):
-        series_head("", {}, "f")
+def values(result: Encoded) -> dict[tuple[str, str, int], float | str]:
+    """By device, field and time; nothing may be there twice."""
+    found: dict[tuple[str, str, int], float | str] = {}
+    for each in points(result.lines.pieces):
+        for name, value in each.fields:
+            key = dict(each.tags)["device"], name, each.time
+            assert key not in found
+            found[key] = value
+    return found
 
 
-@given(st.lists(st.tuples(st.integers(0, 2), _FLOATS, st.integers(-(2**60), 2**60)), max_size=30))
-def test_numbers_and_times_come_back_bit_equal(rows: list[tuple[int, float, int]]) -> None:
-    heads = [series_head("m", {"n": str(i)}, "f") for i in range(3)]
-    lines = lines_of(
-        heads,
-        np.array([row[0] for row in rows], np.int32),
-        np.array([row[1] for row in rows], np.float64),
-        np.array([row[2] for row in rows], np.int64),
+def test_the_readings_of_one_device_and_time_share_a_line() -> None:
+    table = [facts("level", "m"), facts("water_temperature", "Cel"), facts("level", "m", device="d2")]
+    rows = [(0, 5, 1.5), (0, 6, 1.25), (1, 5, 20.0), (2, 5, -0.0)]
+    assert encoded(readings(table, rows)).lines.pieces[0] == (
+        b"reading,device=d1,site=site\\ of\\ a1 level_m=1.5,water_temperature_Cel=20.0 5\n"
+        b"reading,device=d1,site=site\\ of\\ a1 level_m=1.25 6\n"
+        b"reading,device=d2,site=site\\ of\\ a1 level_m=-0.0 5\n"
     )
-    kept = [row for row in rows if np.isfinite(row[1])]
-    assert (lines.count, lines.left_out) == (len(kept), len(rows) - len(kept))
-    got = lines.body.decode().splitlines()
-    assert len(got) == len(kept)
-    for line, (series, value, time_ns) in zip(got, kept, strict=True):
-        key, number, at = line.rsplit("=", 1)[0] + "=", *line.rsplit("=", 1)[1].split(" ")
-        assert key == heads[series]
-        assert "." in number or "e" in number
-        assert float(number).hex() == value.hex()
-        assert int(at) == time_ns
+
+
+@pytest.mark.parametrize("store", STORES)
+@settings(max_examples=150, deadline=None)
+@given(st.lists(st.tuples(st.integers(0, 5), _TIMES, st.floats(), st.sampled_from([1, 2, 2, 4])), max_size=40))
+def test_every_number_comes_back_bit_equal_or_is_counted(store: Store, said: list[tuple[int, int, float, int]]) -> None:
+    rows, flags = [row[:3] for row in said], [row[3] for row in said]
+    table = [facts(f"c{i % 3}", "m", device=f"d{i // 3}") for i in range(6)]
+    result = encoded(readings(table, rows, flags=flags), store)
+    unit = 1 if store == "influxdb" else 1_000_000
+    # What each store itself would end with: the last of one time, or the largest.
+    wanted: dict[tuple[str, str, int], tuple[tuple[float, int], float, int]] = {}
+    for index, (series, at_ns, value) in enumerate(rows):
+        if math.isfinite(value):
+            key = f"d{series // 3}", f"c{series % 3}_m", at_ns // unit
+            rank = (at_ns, index) if store == "influxdb" else (value, index)
+            wanted[key] = max(wanted.get(key, (rank, value, flags[index])), (rank, value, flags[index]))
+    assert result.left_out["not_finite"] == sum(not math.isfinite(row[2]) for row in rows)
+    assert result.values == len(wanted)
+    found = values(result)
+    numbers = {key: value for key, value in found.items() if not key[1].endswith("_flag")}
+    assert {key: float(value).hex() for key, value in numbers.items()} == {
+        key: value.hex() for key, (_, value, _) in wanted.items()
+    }
+    assert {key: value for key, value in found.items() if key[1].endswith("_flag")} == {
+        (device, f"{name}_flag", time): float(flag)
+        for (device, name, time), (_, _, flag) in wanted.items()
+        if flag != 2
+    }
+
+
+@given(
+    st.lists(
+        st.tuples(st.integers(0, 40), st.integers(0, 400), st.floats(-1e6, 1e6)),
+        max_size=80,
+        unique_by=lambda row: row[:2],
+    ),
+    st.permutations(range(41)),
+)
+@settings(max_examples=100, deadline=None)
+def test_few_readings_of_many_channels_get_lines_of_their_own(
+    rows: list[tuple[int, int, float]], order: list[int]
+) -> None:
+    table = [facts(f"c{number}", "") for number in order]
+    found = values(encoded(readings(table, rows)))
+    assert found == {("d1", f"c{order[series]}", time): value for series, time, value in rows}
+
+
+@settings(max_examples=150, deadline=None)
+@given(st.lists(st.tuples(_NAMES, _NAMES, _NAMES), min_size=1, max_size=6, unique=True), st.sampled_from(STORES))
+def test_any_names_make_readable_lines_and_never_one_series_of_two(
+    names: list[tuple[str, str, str]], store: Store
+) -> None:
+    table = [SeriesFacts(agent, device, "", channel, "m") for agent, device, channel in names]
+    given_rows = [(number, 0, float(number)) for number in range(len(names))]
+    encoder = Encoder(MappingOptions(store=store, tags=("agent", "device")), str, clock_ns=lambda: NOW_NS)
+    result = encoder.encode(readings(table, given_rows))
+    found = [
+        (each.measurement + "_" + name if store == "victoriametrics" else (each.measurement, name), each.tags, value)
+        for each in points(result.lines.pieces)
+        for name, value in each.fields
+    ]
+    assert sorted(value for *_, value in found) == [float(number) for number in range(len(names))]
+    assert len({each[:2] for each in found}) == len(names) == len(encoder.names)
+
+
+@pytest.mark.parametrize("name", [name for name in HARD if name not in {"two\nlines", "ends in \\", "_field"}])
+def test_what_the_format_can_hold_comes_back_as_it_was(name: str) -> None:
+    table = [SeriesFacts("a1", name, "", name, "m")]
+    (each,) = points(encoded(readings(table, [(0, 1, 2.0)])).lines.pieces)
+    assert dict(each.tags)["device"] == name
+    if not name.startswith("#"):
+        assert each.fields == ((name + "_m", 2.0),)
+
+
+def test_names_that_become_one_are_told_apart_the_same_way_in_any_order_and_shown() -> None:
+    table = [facts("wind_m", "/s"), facts("wind", "m/s"), facts("wind", "m/s", device="d2")]
+    rows = [(0, 1, 1.0), (1, 1, 2.0), (2, 1, 3.0)]
+    seen = []
+    for order in ([0, 1, 2], [2, 1, 0]):
+        encoder = Encoder(MappingOptions(), str)
+        result = encoder.encode(
+            readings([table[number] for number in order], [(order.index(row[0]), *row[1:]) for row in rows])
+        )
+        assert (encoder.names.told_apart_total, len(encoder.names.told_apart)) == (1, 1)
+        assert encoder.names.told_apart[0].startswith("a1 d1 wind_m: ")
+        seen.append(sorted(points(result.lines.pieces), key=repr))
+    assert seen[0] == seen[1]
+    assert len({name for each in seen[0] for name, _ in each.fields}) == 2
+
+
+def test_a_better_profile_goes_on_with_the_series_of_a_device() -> None:
+    encoder = Encoder(MappingOptions(measurement="m"), str)
+    for profile in ("", "nova/sds011"):
+        (each,) = points(encoder.encode(readings([facts(profile=profile)], [(0, 1, 1.0)])).lines.pieces)
+        assert each == Point("m", (("device", "d1"), ("site", "a1")), (("level_m", 1.0),), 1)
+    assert (len(encoder.names), encoder.names.told_apart) == (1, [])
+
+
+def test_series_beyond_the_limit_are_counted_and_those_before_it_go_on() -> None:
+    encoder = Encoder(MappingOptions(series_max=2), str)
+    table = [facts(f"c{number}") for number in range(4)]
+    for _ in range(2):
+        result = encoder.encode(readings(table, [(number, 1, 1.0) for number in range(4)]))
+        assert (result.values, result.left_out, len(encoder.names)) == (2, Counter(series_over_limit=2), 2)
+    result = encoder.encode(readings(table[:1], [(0, 1, 1.0)], flags=[4]))
+    assert (result.values, result.flags_left_out) == (1, 1)
+
+
+def test_times_that_a_store_cannot_hold_are_left_out() -> None:
+    day_ns = 86_400 * 10**9
+    rows = [(0, -1, 1.0), (0, NOW_NS, 2.0), (0, NOW_NS + 3 * day_ns, 3.0), (0, -(2**63), 4.0)]
+    left = {}
+    for store in STORES:
+        result = Encoder(MappingOptions(store=store), str, clock_ns=lambda: NOW_NS).encode(readings([facts()], rows))
+        left[store] = result.left_out["time"]
+    assert left == {"influxdb": 1, "victoriametrics": 3}
 
 
 def test_time_is_cut_towards_the_past() -> None:
-    times = np.array([1_999_999, -1], np.int64)
-    lines = lines_of(["m f="], np.zeros(2, np.int32), np.ones(2), times, precision=Precision.MILLISECONDS)
-    assert lines.body == b"m f=1.0 1\nm f=1.0 -1\n"
+    rows = [(0, 1_999_999, 1.0), (0, -1, 2.0)]
+    assert values(encoded(readings([facts()], rows), precision="ms")) == {
+        ("d1", "level_m", 1): 1.0,
+        ("d1", "level_m", -1): 2.0,
+    }
+
+
+def test_texts_are_strings_for_influxdb_and_counted_for_victoriametrics() -> None:
+    said = ['it said "so", a=b \\', "two\nlines", "बरसात"]
+    texts = [TextReading("a1", "d1", "", "note", number, text) for number, text in enumerate(said)]
+    texts.append(TextReading("a1", "d1", "", "note", 0, "again"))
+    given_readings = readings([facts("note", "")], [(0, 0, 1.0)], texts=texts)
+    result = encoded(given_readings)
+    assert result.left_out == Counter(folded=1)
+    assert values(result) == {
+        ("d1", "note", 0): 1.0,
+        ("d1", "note_text", 0): "again",
+        ("d1", "note_text", 1): "two\N{SYMBOL FOR NEWLINE}lines",
+        ("d1", "note_text", 2): "बरसात",
+    }
+    assert encoded(given_readings, "victoriametrics").left_out == Counter(text=4)
+    assert point(encoded(readings([], [], texts=texts[:1])).lines.pieces[0].decode()[:-1]).fields == (
+        ("note_text", said[0]),
+    )
+
+
+def test_numbers_with_more_digits_than_the_store_keeps_are_counted() -> None:
+    rows = [(0, 10**6, 0.1), (0, 2 * 10**6, 0.1 + 0.2), (0, 3 * 10**6, 2.0**60), (0, 4 * 10**6, 1e300)]
+    assert encoded(readings([facts()], rows), "victoriametrics").inexact == 2
+    assert encoded(readings([facts()], rows, mantissa=[1, 0, 2**60, 0]), "victoriametrics").inexact == 2
+    assert encoded(readings([facts()], rows)).inexact == 0
+
+
+@given(st.lists(st.floats(allow_nan=False, allow_infinity=False) | st.decimals(-(10**9), 10**9, places=3).map(float)))
+def test_digits_are_counted_as_python_writes_them(numbers: list[float]) -> None:
+    wanted = sum(len(repr(abs(each)).partition("e")[0].replace(".", "").strip("0")) > 15 for each in numbers)
+    assert inexact(np.array(numbers, np.float64)) == wanted
+
+
+def test_pieces_are_bounded_and_whole() -> None:
+    rows = [(0, number, number / 7) for number in range(45_000)]
+    result = encoded(readings([facts("c" * 60)], rows))
+    assert [piece.count(b"\n") for piece in result.lines.pieces] == [PIECE_LINES_MAX, PIECE_LINES_MAX, 5_000]
+    long = [TextReading("a1", "d1", "", "note", number, "x" * 4000) for number in range(2_500)]
+    result = encoded(readings([], [], texts=long))
+    assert max(map(len, result.lines.pieces)) <= PIECE_BYTES_MAX
+    assert len(result.lines.pieces) > 1
+    assert all(piece.endswith(b"\n") for piece in result.lines.pieces)
+
+
+def test_nothing_gives_nothing() -> None:
+    assert encoded(readings([facts()], [])).lines.pieces == ()
+
+
+def test_rows_of_blocks_of_any_order_are_found() -> None:
+    """Columns that repeat times, that have gaps, and devices that take turns, against a plain grouping."""
+    rng = np.random.default_rng(7)
+    table = [facts(f"c{number % 5}", "m", device=f"d{number // 5}") for number in range(15)]
+    rows = []
+    for block in range(40):
+        device = int(rng.integers(3))
+        times = block * 100 + np.cumsum(rng.integers(1, 4, 12))
+        for column in range(5):
+            kept = times[rng.random(12) < rng.choice([1.0, 1.0, 0.7])]
+            rows += [(device * 5 + column, int(time), float(rng.normal())) for time in kept]
+    found = values(encoded(readings(table, rows)))
+    assert found == {(f"d{series // 5}", f"c{series % 5}_m", time): value for series, time, value in rows}
+    by_line = defaultdict(set)
+    for series, time, _ in rows:
+        by_line[series // 5, time].add(series)
+    assert encoded(readings(table, rows)).lines.count == len(by_line)

@@ -1,0 +1,101 @@
+"""VictoriaMetrics: its way to be written to, its sign of life, and what it drops without a word."""
+
+from __future__ import annotations
+
+import re
+import time
+from collections.abc import Callable
+from typing import Final
+
+from collector.stores.answers import answer_of
+from collector.stores.http_store import HttpAnswer, HttpOptions, HttpStore
+from collector.stores.influxdb import METRICS_MAX
+from collector.stores.mapping import PrecisionName
+from collector.stores.metrics_text import Figure, figures
+from collector.stores.ports import Answer, BadLines, NeedsPerson, Pulse, Unreachable
+
+_BEGAN: Final = ("vm_app_start_timestamp", "process_start_time_seconds")
+_IGNORED: Final = ("vm_rows_ignored_total", "vm_rows_invalid_total")
+_NO_SUCH_WAY: Final = re.compile(
+    r"unsupported path|cannot (?:obtain|parse) auth token|missing route|accountID", re.IGNORECASE
+)
+"""What it says with status 400 of an address that is none of its own: no line is to blame."""
+
+
+class VictoriaMetrics:
+    """A `StoreClient` for one VictoriaMetrics, single or cluster.
+
+    Args:
+        options: How the store is reached; the path of a cluster is ``/insert/0/influx``.
+        precision: Of the times in the lines.
+        database: Becomes a tag ``db`` of all lines; empty for none.
+        now_s: UTC Unix time. [s]
+    """
+
+    def __init__(
+        self,
+        options: HttpOptions,
+        *,
+        precision: PrecisionName = "ms",
+        database: str = "",
+        now_s: Callable[[], float] = time.time,
+    ) -> None:
+        self._store = HttpStore(options)
+        self._query = {"precision": precision, **({"db": database} if database else {})}
+        self._now_s = now_s
+
+    def write(self, body: bytes) -> Answer:
+        """Send lines; stored means in its memory: for a few seconds a kill still loses them."""
+        got = self._store.post("/api/v2/write", self._query, body)
+        if not isinstance(got, HttpAnswer):
+            return got
+        answer = answer_of(self._store, got, self._now_s)
+        if isinstance(answer, BadLines) and _NO_SUCH_WAY.search(answer.words):
+            return NeedsPerson(answer.words)
+        return answer
+
+    def pulse(self) -> Pulse | Unreachable | NeedsPerson:
+        """When its process began, and rows it dropped since; an empty life where its figures are closed to us."""
+        found = self._figures()
+        if isinstance(found, (Unreachable, NeedsPerson)):
+            return found
+        life = next((f"{each.number:.0f}" for name in _BEGAN for each in found if each.name == name), "")
+        ignored: dict[str, int] = {}
+        for each in found:
+            if each.name in _IGNORED and (each.labels.get("type", "influx") == "influx"):
+                reason = each.labels.get("reason", "invalid")
+                ignored[reason] = ignored.get(reason, 0) + round(each.number)
+        return Pulse(life, {reason: count for reason, count in ignored.items() if count})
+
+    def advice(self) -> list[str]:
+        """What its settings would do to what is sent, one line each; nothing where they are closed to us."""
+        found = self._figures()
+        if isinstance(found, (Unreachable, NeedsPerson)):
+            return []
+        flags = {each.labels.get("name", ""): each.labels.get("value", "") for each in found if each.name == "flag"}
+        advice = []
+        if flags.get("dedup.minScrapeInterval") in {"0s", "0"}:
+            advice.append(
+                f"{self._store.host} shows a value twice when it was sent twice; "
+                "start VictoriaMetrics with -dedup.minScrapeInterval=1ms"
+            )
+        if flags.get("retentionPeriod") in {"1", "1M"}:
+            advice.append(
+                f"{self._store.host} drops what is older than a month, as it comes by default; "
+                "start VictoriaMetrics with -retentionPeriod=10y, or as long as you want to look back"
+            )
+        return advice
+
+    def close(self) -> None:
+        """Let its connections go."""
+        self._store.close()
+
+    def _figures(self) -> list[Figure] | Unreachable | NeedsPerson:
+        got = self._store.get("/metrics", read_max=METRICS_MAX)
+        if isinstance(got, (Unreachable, NeedsPerson)):
+            return got
+        if got.status >= 500:
+            return Unreachable(self._store.words(f"failed ({got.status})"))
+        if got.status != 200 or got.is_page:
+            return []
+        return list(figures(got.body.decode("utf-8", "replace")))

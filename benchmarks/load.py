@@ -53,6 +53,11 @@ class Sender:
     latency_s: array[float] = field(default_factory=lambda: array("d"))
     _named: IntervalSet = field(default_factory=IntervalSet)
 
+    @property
+    def connected(self) -> bool:
+        """Whether it has a broker; one that loses it ends the load with an error."""
+        return True
+
     def send(self, limit: int) -> int:
         """Send what the window allows, ``limit`` blocks at most; how many went."""
         first = self.sent

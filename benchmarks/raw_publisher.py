@@ -33,6 +33,8 @@ class RawPublisher:
     Attributes:
         sent: PUBLISH packets written.
         acknowledged: PUBACKs read.
+        bytes_out: Bytes of MQTT written. [B]
+        bytes_in: Bytes of MQTT read. [B]
         messages: PUBLISH packets read (receipts), as (topic, payload); take them with ``take()``.
     """
 
@@ -47,6 +49,7 @@ class RawPublisher:
         """
         self.sent = 0
         self.acknowledged = 0
+        self.bytes_out = self.bytes_in = 0
         self.messages: list[tuple[str, bytes]] = []
         self._rest = b""
         self._connected = False
@@ -70,6 +73,7 @@ class RawPublisher:
         """Write packets that are already encoded; waits while the broker takes nothing."""
         self._socket.sendall(packets)
         self.sent += count
+        self.bytes_out += len(packets)
 
     def read(self) -> None:
         """Read what has come; waits for at least one byte.
@@ -80,6 +84,7 @@ class RawPublisher:
         data = self._socket.recv(READ_BYTES)
         if not data:
             raise ConnectionError("the broker closed the load's connection")
+        self.bytes_in += len(data)
         data = self._rest + data
         at, end = 0, len(data)
         while end - at >= 2:

@@ -88,7 +88,7 @@ def recordings() -> tuple[list[Recording], str]:
     if not folder:
         return [_generated()], "generated series (HARKARA_CAPTURES is not set)"
     series = Path(folder) / "timeseries"
-    return [_midc(series), _surfrad(series), _luftdaten(series)], "midc_raw, surfrad, luftdaten"
+    return [midc(series), _surfrad(series), _luftdaten(series)], "midc_raw, surfrad, luftdaten"
 
 
 def _ids(seed: int, size: int) -> bytes:
@@ -106,7 +106,8 @@ def _utc_ns(*when: int) -> int:
     return int(dt.datetime(*when, tzinfo=dt.UTC).timestamp()) * 1_000_000_000  # type: ignore[misc, arg-type]
 
 
-def _midc(folder: Path) -> Recording:
+def midc(folder: Path) -> Recording:
+    """A day of a radiation and weather station, a row a minute, fifteen columns."""
     head, *lines = (folder / "midc_raw_20181018.txt").read_text(encoding="utf-8").splitlines()
     specs = []
     for title in head.split(",")[4:]:

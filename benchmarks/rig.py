@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from simulators.demo.accounts import ask
-from simulators.demo.broker import find_mosquitto, free_port, wait_listening
+from simulators.demo.broker import free_port, start_open_broker
 from simulators.demo.processes import DemoError, Process, Stage, run_harkara, wait_for
 
 _READY_S: Final = 60.0
@@ -90,17 +90,10 @@ def running(agents: Sequence[str], *, protocol: str = "5", lake: str = "") -> It
         protocol: MQTT version of the collector.
         lake: Lines for ``[lake]`` of ``collector.toml``.
     """
-    binary = find_mosquitto()
-    if binary is None:
-        raise DemoError("mosquitto is not installed; mend: apt install mosquitto")
     with tempfile.TemporaryDirectory(prefix="harkara-bench-") as name, Stage(Path(name) / "logs") as stage:
         folder = Path(name)
-        port = free_port()
-        config = folder / "mosquitto.conf"
-        lines = [f"listener {port} 127.0.0.1", "allow_anonymous true", "max_queued_messages 0", "set_tcp_nodelay true"]
-        config.write_text("\n".join([*lines, "max_inflight_messages 0", f"user {os.environ.get('USER', 'root')}\n"]))
-        broker = stage.start("mosquitto", [binary, "-c", str(config)])
-        wait_listening(port, broker)
+        broker = start_open_broker(stage, folder)
+        port = broker.port
         toml = folder / "collector.toml"
         web = f"[web]\nport = {free_port()}\n"
         toml.write_text(
@@ -109,7 +102,7 @@ def running(agents: Sequence[str], *, protocol: str = "5", lake: str = "") -> It
         for agent in agents:
             run_harkara("device", "add", agent, "--config", str(toml))
         collector = stage.harkara("collector", "collector", "run", "--config", str(toml))
-        rig = Rig(folder, port, broker, collector, stage)
+        rig = Rig(folder, port, broker.process, collector, stage)
         wait_for(rig.status, "the collector", timeout_s=_READY_S, process=collector)
         yield rig
 

@@ -19,7 +19,7 @@ from device_profiles.engine.profile import Profile
 from device_profiles.errors import profile_error
 
 if TYPE_CHECKING:
-    from device_profiles.mavlink.definitions import Dialect
+    from device_profiles.mavlink.definitions import Dialect, Message
 
 MODELS: Final = Path(str(files("device_profiles") / "models"))
 DIGEST_BYTES: Final = 8
@@ -75,18 +75,21 @@ def parse(data: bytes, path: str = "") -> dict[str, Any]:
         raise profile_error(f"not TOML: {words}", path=path, line=line) from exc
 
 
-def complete(document: dict[str, Any], folder: Path) -> dict[str, Any]:
+def complete(document: dict[str, Any], folder: Path, dialect: Path | None = None) -> dict[str, Any]:
     """The profile with what its message definitions say filled in; any but MAVLink profiles as they are.
 
     Args:
         document: As parsed.
         folder: Of the profile's file, where ``transport.dialect`` lies.
+        dialect: File with message definitions that counts instead of that.
 
     Raises:
         ProfileError: A message or field is in no definition.
     """
     if (document.get("transport") or {}).get("kind") != "mavlink":
         return document
+    if dialect is not None:
+        document = {**document, "transport": {**document["transport"], "dialect": str(dialect.absolute())}}
     from device_profiles.mavlink.members import expand  # noqa: PLC0415 - only who reads an autopilot pays for the table
 
     return expand(document, lambda name: _dialect(folder / name))
@@ -108,14 +111,46 @@ def id_of(path: Path) -> str:
     return f"{path.parent.name}/{path.stem}"
 
 
-def load(profile: str | Path, *, variant: str | None = None) -> Profile:
+def own_messages(profile: str | Path, dialect: Path | None = None) -> dict[int, Message]:
+    """Messages by number that a profile knows beside those of the public table.
+
+    Args:
+        profile: As for `load`.
+        dialect: File with message definitions that counts instead of the profile's own.
+
+    Raises:
+        ProfileError: The file is no definition; says the line.
+    """
+    path, data = read(profile)
+    named = (parse(data, str(path)).get("transport") or {}).get("dialect")
+    file = dialect or (path.parent / str(named) if named else None)
+    return _dialect(file).messages if file is not None else {}
+
+
+def number_of(name: str, own: Mapping[int, Message]) -> int:
+    """Number of a message by its name; the user's own count first.
+
+    Raises:
+        ProfileError: There is none; names the nearest.
+    """
+    from device_profiles.mavlink.table import known  # noqa: PLC0415 - only who reads an autopilot pays for the table
+
+    return next((message.id for message in own.values() if message.name == name), 0) or known(name).id
+
+
+def load(profile: str | Path, *, variant: str | None = None, dialect: Path | None = None) -> Profile:
     """Load and compile a profile.
+
+    Args:
+        profile: Id of the catalogue, or path to a ``.toml``.
+        variant: Of the model.
+        dialect: Message definitions of the user's, for a MAVLink profile.
 
     Raises:
         ProfileError: It does not exist or cannot be used.
     """
     path, data = read(profile)
-    document = complete(parse(data, str(path)), path.parent)
+    document = complete(parse(data, str(path)), path.parent, dialect)
     return compile_profile(document, profile_id=id_of(path), digest=digest(data), variant=variant, path=str(path))
 
 

@@ -26,6 +26,7 @@ from edge_agent.disk_health import DiskHealth
 from edge_agent.drivers.make import Lines
 from edge_agent.fingerprint import fingerprint
 from edge_agent.gather import Gatherer
+from edge_agent.looking import Looking
 from edge_agent.mqtt_client import client_factory
 from edge_agent.outbox import Outbox
 from edge_agent.samples import SampleQueue
@@ -85,6 +86,7 @@ class Agent:
         sources = {device.id: device.place_from for device in config.device if device.place_from is not None}
         self._queue = PlacedQueue(sources, self._clock) if sources else SampleQueue()
         self._lines = Lines()
+        self._looking = Looking()
         self._thread = LogThread("outbox")
         self._ready = False
         self._health = DiskHealth()
@@ -98,7 +100,9 @@ class Agent:
             AlreadyRunning: Another process answers at the control socket.
         """
         config = self.config
-        async with ControlServer(config.socket_used, commands={"status": self._status, "ping": _ping}):
+        async with ControlServer(
+            config.socket_used, commands={"status": self._status, "ping": _ping, "read": self._looking.read}
+        ):
             self._outbox = await self._thread.run(
                 Outbox.open,
                 config.outbox.file,
@@ -184,6 +188,7 @@ class Agent:
         device = self.config.device[index]
         stage, counters = build(device, self._clock, self._queue, self._lines)
         self._counters.append(counters)
+        self._looking.add(stage, counters)
         return group.create_task(stage.run(), name=f"device {device.id}")
 
     async def _stop(self, stages: _Stages) -> None:

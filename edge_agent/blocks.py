@@ -9,7 +9,7 @@ from typing import Final
 from device_profiles.wire.digest import block_digest
 from device_profiles.wire.encode import encode
 from device_profiles.wire.limits import MAX_READINGS
-from device_profiles.wire.model import Block, ClockSection, ColumnSpec, ProfileRef, Row
+from device_profiles.wire.model import Block, ClockSection, ColumnSpec, ProfileRef, Row, TextEvent
 from device_profiles.wire.rows import columns_from_rows
 from device_profiles.wire.values import Value
 from edge_agent.chunks import Chunk, pack, unpack
@@ -57,7 +57,8 @@ class Sealing:
         specs, rows = _united(self.chunks)
         columns = columns_from_rows(specs, rows)
         last = self.chunks[-1]
-        readings = sum(len(column.values) - column.values.count(None) for column in columns)
+        texts = tuple(text for chunk in self.chunks for text in chunk.texts)
+        readings = sum(len(column.values) - column.values.count(None) for column in columns) + len(texts)
         block = Block(
             agent=identity.agent,
             segment=identity.segment,
@@ -70,6 +71,7 @@ class Sealing:
             clock=last.clock,
             times_ns=tuple(row.observed_at_ns for row in rows),
             columns=columns,
+            texts=texts,
             losses=identity.losses,
             opened=identity.opened,
         )
@@ -97,6 +99,7 @@ class BlockBuilder:
         self._section = clock.section()
         self._places: dict[tuple[str, str], int] = {}
         self._fresh: list[Row] = []
+        self._texts: list[TextEvent] = []
         self._chunks: list[Chunk] = []
         self._rows = 0
         self._expected_bytes = 0.0
@@ -105,7 +108,7 @@ class BlockBuilder:
 
     @property
     def open_rows(self) -> int:
-        """Rows not sealed yet."""
+        """Rows and texts not sealed yet."""
         return self._rows
 
     @property
@@ -128,13 +131,14 @@ class BlockBuilder:
 
     def accept(self) -> list[Step]:
         """Steps that make the fresh rows durable."""
-        if not self._fresh:
+        if not self._fresh and not self._texts:
             return []
         specs = tuple(ColumnSpec(channel, unit) for channel, unit in self._places)
         width = len(specs)
         rows = tuple(row if len(row.values) == width else _widened(row, width) for row in self._fresh)
-        chunk = Chunk(specs, rows, self._section, self.profile)
+        chunk = Chunk(specs, rows, self._section, self.profile, tuple(self._texts))
         self._fresh.clear()
+        self._texts.clear()
         self._chunks.append(chunk)
         return [Accept(pack(self.device, chunk))]
 
@@ -164,9 +168,15 @@ class BlockBuilder:
             flags[place] = int(number.flag)
             self._expected_bytes += _expected_bytes(number.value)
         flagged = tuple(flags) if any(flag != 2 for flag in flags) else ()
-        self._fresh.append(Row(self._instant_ns(sample), tuple(values), flagged))
-        self._expected_bytes += _ROW_BYTES
-        self._rows += 1
+        at_ns = self._instant_ns(sample)
+        if len(sample.texts) < sample.readings:
+            self._fresh.append(Row(at_ns, tuple(values), flagged))
+            self._expected_bytes += _ROW_BYTES
+            self._rows += 1
+        for text in sample.texts:
+            self._texts.append(TextEvent(text.channel, at_ns, text.text))
+            self._expected_bytes += len(text.text)
+            self._rows += 1
         if self._opened_s is None:
             self._opened_s = self._clock.monotonic_s()
 

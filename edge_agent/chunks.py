@@ -11,10 +11,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from device_profiles.wire.model import ClockSection, ClockState, ColumnSpec, ProfileRef, Row
-from edge_agent.outbox import OpenChunk, decode_rows, encode_rows
+from device_profiles.wire.model import ClockSection, ClockState, ColumnSpec, ProfileRef, Row, TextEvent
+from edge_agent.outbox import OpenChunk, decode_rows, decode_texts, encode_rows
 
 VERSION: Final = 1
+WITH_TEXTS: Final = 2
+"""Version of a chunk that holds texts, so that an older agent refuses it rather than drop them."""
 _HEAD: Final = struct.Struct("<B8sqqBqI8sB")
 
 
@@ -27,12 +29,19 @@ class Chunk:
         rows: In the order accepted.
         clock: What was known of time when they were accepted.
         profile: What made sense of the device then.
+        texts: What the device said in words.
     """
 
     specs: tuple[ColumnSpec, ...]
     rows: tuple[Row, ...]
     clock: ClockSection
     profile: ProfileRef
+    texts: tuple[TextEvent, ...] = ()
+
+    @property
+    def readings(self) -> int:
+        """Values present and texts: what accounting counts."""
+        return readings_of(self.rows) + len(self.texts)
 
 
 def pack(device: str, chunk: Chunk) -> OpenChunk:
@@ -40,7 +49,7 @@ def pack(device: str, chunk: Chunk) -> OpenChunk:
     clock, profile = chunk.clock, chunk.profile
     name = profile.profile.encode()
     head = _HEAD.pack(
-        VERSION,
+        WITH_TEXTS if chunk.texts else VERSION,
         clock.boot_id,
         clock.boottime_ns,
         clock.wall_ns,
@@ -50,8 +59,8 @@ def pack(device: str, chunk: Chunk) -> OpenChunk:
         profile.digest,
         len(name),
     )
-    data = head + name + encode_rows(chunk.specs, chunk.rows)
-    return OpenChunk(device, len(chunk.rows), readings_of(chunk.rows), data)
+    data = head + name + encode_rows(chunk.specs, chunk.rows, chunk.texts)
+    return OpenChunk(device, len(chunk.rows) + len(chunk.texts), chunk.readings, data)
 
 
 def unpack(open_chunk: OpenChunk) -> Chunk:
@@ -62,13 +71,14 @@ def unpack(open_chunk: OpenChunk) -> Chunk:
     """
     data = open_chunk.data
     version, boot_id, boottime_ns, wall_ns, state, error_ns, number, digest, length = _HEAD.unpack_from(data)
-    if version != VERSION:
+    if version not in {VERSION, WITH_TEXTS}:
         raise ValueError(f"open rows of version {version} cannot be read by this one")
     end = _HEAD.size + length
     profile = ProfileRef(data[_HEAD.size : end].decode(), number, digest)
     specs, rows = decode_rows(data[end:])
     clock = ClockSection(boot_id, boottime_ns, wall_ns, ClockState(state), error_ns)
-    return Chunk(tuple(specs), tuple(rows), clock, profile)
+    texts = decode_texts(data[end:]) if version == WITH_TEXTS else ()
+    return Chunk(tuple(specs), tuple(rows), clock, profile, texts)
 
 
 def readings_of(rows: Sequence[Row]) -> int:

@@ -1,12 +1,15 @@
-"""``harkara agent run | init | status | import``."""
+"""``harkara agent run | init | status | import | detect | read | set-address | doctor``."""
 
 from __future__ import annotations
 
 import argparse
+import importlib
 import re
 from datetime import datetime
 from pathlib import Path
 from typing import Final
+
+from edge_agent.settings_devices import split_address
 
 DEFAULT_CONFIG: Final = Path("agent.toml")
 
@@ -44,6 +47,40 @@ _IMPORT_EXAMPLE: Final = """examples:
 
 Reads MAVLink logs (tlog, or frames alone). Giving a file twice adds nothing. Stop the agent while you import.
 exit status: 0 imported, 1 the outbox is full, 2 a file or the configuration cannot be used"""
+
+
+_DETECT_EXAMPLE: Final = """examples:
+  harkara agent detect                                  every serial port of this machine
+  harkara agent detect --port /dev/ttyUSB0 --addresses 1-32
+  harkara agent detect --port /dev/ttyUSB0 --passive    only listen
+  harkara agent detect --tcp 192.168.1.20:502 --json
+
+First listens at the usual speeds; where nothing speaks, asks: framed sensors of the catalogue, Modbus addresses at
+the speeds of the catalogue, SDI-12 addresses. Nothing is written to a device.
+exit status: 0 something was found, 1 nothing, 2 wrong usage"""
+
+_READ_EXAMPLE: Final = """examples:
+  harkara agent read wind                               of agent.toml, also while the agent runs
+  harkara agent read soil --seconds 90 --json
+
+Asks a device that is asked, waits for one that speaks by itself; prints the numbers and the bytes. Of a running
+agent the readings go their way as always; without one nothing is kept.
+exit status: 0 read, 1 nothing was read, 2 configuration"""
+
+_DOCTOR_EXAMPLE: Final = """examples:
+  harkara agent doctor --config /etc/harkara/agent.toml
+  harkara agent doctor --json | jq '.[] | select(.level != "ok")'
+
+Looks at machine, disk, clock, broker and its certificate, and at each device's port, bus or address.
+exit status: 0 nothing is broken, 1 something is"""
+
+_ADDRESS_EXAMPLE: Final = """examples:
+  harkara agent set-address soil-2 3                    SDI-12 (aAb!) or Modbus (register of the profile)
+  harkara agent set-address pump 7 --register 0x07D0    a Modbus slave whose profile names no register
+
+Two new probes both answer at the factory's address: connect one, move it, connect the next. The move is verified by
+asking at the new address. Stop the agent meanwhile; then write the new address into agent.toml.
+exit status: 0 moved and verified, 1 it did not answer or not move, 2 configuration or wrong usage"""
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -88,6 +125,55 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     bring.add_argument("--dry-run", action="store_true", help="read and count; write nothing")
     bring.add_argument("--json", action="store_true", help="end with one JSON object")
 
+    detect = actions.add_parser(
+        "detect", help="find out which models answer on a port", epilog=_DETECT_EXAMPLE, formatter_class=raw
+    )
+    where = detect.add_mutually_exclusive_group()
+    where.add_argument("--port", action="append", type=Path, default=None, help="this port; may be given again")
+    where.add_argument("--tcp", type=_address, default=None, metavar="HOST:PORT", help="a Modbus TCP gateway")
+    detect.add_argument("--baud", action="append", type=int, default=None, help="only this speed; may be given again")
+    detect.add_argument(
+        "--addresses",
+        type=_addresses,
+        default=None,
+        metavar="A-B",
+        help="Modbus addresses to ask (default: 1-16 and those of the catalogue)",
+    )
+    detect.add_argument(
+        "--seconds", type=_seconds, default=2.5, help="how long to listen at a speed (default: %(default)s)"
+    )
+    detect.add_argument("--passive", action="store_true", help="only listen, send nothing")
+    detect.add_argument("--json", action="store_true", help="one JSON object")
+
+    look = actions.add_parser("read", help="one reading of a device now", epilog=_READ_EXAMPLE, formatter_class=raw)
+    _add_config(look)
+    look.add_argument("device", metavar="DEVICE", help="its id in the configuration")
+    look.add_argument("--seconds", type=_seconds, default=15.0, help="how long to wait (default: %(default)s)")
+    look.add_argument("--json", action="store_true", help="one JSON object")
+
+    doctor = actions.add_parser(
+        "doctor",
+        help="what is wrong with this station, and how to mend it",
+        epilog=_DOCTOR_EXAMPLE,
+        formatter_class=raw,
+    )
+    _add_config(doctor)
+    doctor.add_argument("--json", action="store_true", help="a JSON array of findings")
+
+    move = actions.add_parser(
+        "set-address", help="give a bus device another address", epilog=_ADDRESS_EXAMPLE, formatter_class=raw
+    )
+    _add_config(move)
+    move.add_argument("device", metavar="DEVICE", help="its id in the configuration")
+    move.add_argument("address", metavar="NEW", help="SDI-12: one of 0-9, A-Z, a-z; Modbus: 1 to 247")
+    move.add_argument(
+        "--register",
+        type=lambda text: int(text, 0),
+        default=None,
+        help="Modbus: the register that keeps it, from nought",
+    )
+    move.add_argument("--json", action="store_true", help="one JSON object")
+
     status = actions.add_parser("status", help="ask the running agent", epilog=_STATUS_EXAMPLE, formatter_class=raw)
     _add_config(status)
     status.add_argument("--json", action="store_true", help="one JSON object (with --follow: one per line)")
@@ -97,21 +183,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Do what was asked for; exit statuses as the help of each action says."""
-    if args.action == "init":
-        from edge_agent import cli_init  # noqa: PLC0415 - each action loads only its own needs
-
-        return cli_init.run(args)
-    if args.action == "status":
-        from edge_agent import cli_status  # noqa: PLC0415
-
-        return cli_status.run(args)
-    if args.action == "import":
-        from edge_agent import cli_import  # noqa: PLC0415
-
-        return cli_import.run(args)
-    from edge_agent import cli_run  # noqa: PLC0415
-
-    return cli_run.run(args)
+    # Each action loads only its own needs.
+    action = importlib.import_module(f"edge_agent.cli_{args.action.replace('-', '_')}")
+    status: int = action.run(args)
+    return status
 
 
 def _add_config(parser: argparse.ArgumentParser) -> None:
@@ -134,6 +209,21 @@ def _device(text: str) -> str:
     if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9_-]{0,39}", text):
         raise argparse.ArgumentTypeError("give 1 to 40 letters, digits, - or _")
     return text
+
+
+def _address(text: str) -> tuple[str, int]:
+    found = split_address(text)
+    if found is None:
+        raise argparse.ArgumentTypeError(f"`{text}` is no address; write host:port, e.g. 192.168.1.20:502")
+    return found
+
+
+def _addresses(text: str) -> tuple[int, ...]:
+    match = re.fullmatch(r"(\d{1,3})(?:-(\d{1,3}))?", text)
+    first, last = (int(match[1]), int(match[2] or match[1])) if match is not None else (0, 0)
+    if not 1 <= first <= last <= 247:
+        raise argparse.ArgumentTypeError(f"`{text}` are no Modbus addresses; write 7 or 1-32, at most 247")
+    return tuple(range(first, last + 1))
 
 
 def _seconds(text: str) -> float:

@@ -120,6 +120,7 @@ def _report(args: argparse.Namespace, counts: list[Counts], *, taken: IntoOutbox
         "readings": sum(each.readings for each in counts),
         "flights": sum(each.flights for each in counts),
         "arm_windows": sum(each.arm_windows for each in counts),
+        "events": sum(each.events for each in counts),
         "missing": dict(sorted(missing.items())),
         "rejects": dict(sorted(rejects.items())),
         "notes": dict(sorted(notes.items())),
@@ -133,7 +134,8 @@ def _report(args: argparse.Namespace, counts: list[Counts], *, taken: IntoOutbox
         return
     print(
         f"{summary['frames']} frames, {summary['kept']} kept, {summary['copies']} copies,"
-        f" {summary['readings']} readings; {summary['flights']} flights, armed {summary['arm_windows']} times"
+        f" {summary['readings']} readings; {summary['flights']} flights, armed {summary['arm_windows']} times,"
+        f" {summary['events']} events"
     )
     for name in ("missing", "rejects", "notes"):
         if summary[name]:

@@ -6,14 +6,17 @@ What each key means stands in `edge_agent.settings`; here stands what it may be.
 from __future__ import annotations
 
 import stat
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Annotated, Any, Final, Literal, Self
 
 from pydantic import BaseModel, Field, StringConstraints, field_validator, model_validator
 
 from device_profiles import catalogue
+from device_profiles.catalogue import number_of, own_messages
+from device_profiles.engine.profile import Profile
 from device_profiles.errors import ProfileError
 from device_profiles.wire.model import ProfileRef
 from edge_agent import settings, settings_devices
@@ -91,7 +94,7 @@ class Config(Table):
     @field_validator("device")
     @classmethod
     def _distinct(cls, devices: list[Device]) -> list[Device]:
-        for what in ("id", "port", "tcp"):
+        for what in ("id", "port", "tcp", "udp", "udp_out"):
             seen: dict[str, Device] = {}
             for each in devices:
                 value = getattr(each, what, None)
@@ -133,7 +136,11 @@ def load(path: Path) -> settings.Config:
 
 def _profile_problems(config: settings.Config) -> Iterator[tuple[tuple[str | int, ...], ConfigProblem]]:
     for index, device in enumerate(config.device):
+        key = "profile"
         try:
+            for key, check in _message_checks(device):  # noqa: B007 - what it was when a check raises
+                check()
+            key = "profile"
             misfit = _misfit(device)
             if misfit is not None:
                 yield (
@@ -142,15 +149,27 @@ def _profile_problems(config: settings.Config) -> Iterator[tuple[tuple[str | int
                 )
         except ProfileError as exc:
             problem = exc.problems[0]
-            what = f"`device.{index + 1}.profile`: {problem.what}"
-            yield ("device", index, "profile"), ConfigProblem(what, None, problem.hint)
+            where = f"{problem.path}:{problem.line}: " if problem.line else ""
+            what = f"`device.{index + 1}.{key}`: {where}{problem.what}"
+            yield ("device", index, key), ConfigProblem(what, None, problem.hint)
+
+
+def _message_checks(device: settings_devices.Device) -> Iterator[tuple[str, Callable[[], object]]]:
+    """What to try of a device that reads an autopilot, by the key that names it; each raises ``ProfileError``."""
+    if not isinstance(device, settings_devices.MavlinkDevice):
+        return
+    profile, dialect = str(device.profile), device.dialect
+    yield "profile" if dialect is None else "dialect", lambda: own_messages(profile, dialect)
+    for key, names in (("rates", device.rates), ("once", device.once)):
+        for name in names:
+            yield key, partial(number_of, name, own_messages(profile, dialect))
 
 
 def _misfit(device: settings_devices.Device) -> tuple[str, str] | None:
     """Whether the profile's devices come over something this driver does not read; raises ``ProfileError``."""
     if device.profile is None:
         return None
-    transport = catalogue.load(device.profile).document["transport"]
+    transport = _loaded(device.profile, device).document["transport"]
     return driver_problem(device.driver, (transport["kind"], *transport.get("also", ())), device.profile)
 
 
@@ -162,8 +181,12 @@ def _profile(device: settings_devices.Device) -> ProfileRef:
     """
     if device.profile is None:
         return ProfileRef(f"driver/{device.driver}", DRIVER_VERSION, bytes(8))
-    profile = catalogue.load(device.profile)
+    profile = _loaded(device.profile, device)
     return ProfileRef(profile.id, profile.version, profile.digest)
+
+
+def _loaded(profile: str, device: settings_devices.Device) -> Profile:
+    return catalogue.load(profile, dialect=getattr(device, "dialect", None))
 
 
 def _plain(value: Any) -> Any:  # noqa: ANN401 - from one family of types to another, by name
@@ -200,6 +223,15 @@ def _at_home(device: settings_devices.Device, folder: Path) -> settings_devices.
         return replace(device, count_file=folder / (device.count_file or f"{device.id}.count"))
     if isinstance(device, settings_devices.BrokerDevice) and device.password_file is not None:
         return replace(device, password_file=folder / device.password_file)
+    if isinstance(device, settings_devices.MavlinkDevice):
+        own = device.profile is not None and device.profile.endswith(".toml")
+        return replace(
+            device,
+            profile=str(folder / str(device.profile)) if own else device.profile,
+            signing_key_file=folder / device.signing_key_file if device.signing_key_file is not None else None,
+            signing_file=folder / (device.signing_file or f"{device.id}.signing"),
+            dialect=folder / device.dialect if device.dialect is not None else None,
+        )
     return device
 
 
@@ -210,6 +242,11 @@ def _file_problems(config: settings.Config) -> Iterator[tuple[tuple[str | int, .
         (("device", index, "password_file"), device.password_file, True)
         for index, device in enumerate(config.device)
         if isinstance(device, settings_devices.BrokerDevice)
+    ]
+    secrets += [
+        (("device", index, "signing_key_file"), device.signing_key_file, True)
+        for index, device in enumerate(config.device)
+        if isinstance(device, settings_devices.MavlinkDevice)
     ]
     named: list[tuple[tuple[str | int, ...], Path | None, bool]] = [
         (("broker", "password_file"), config.broker.password_file, True),

@@ -6,7 +6,15 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Annotated, Final, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints, field_validator, model_validator
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    StringConstraints,
+    ValidationInfo,
+    field_validator,
+    model_validator,
+)
 
 from edge_agent import settings_devices
 
@@ -15,6 +23,8 @@ ChannelName = Annotated[str, StringConstraints(pattern=r"^[A-Za-z_][A-Za-z0-9_.-
 Seconds = Annotated[float, Field(ge=0, le=86_400)]
 Interval = Annotated[float, Field(ge=0.01, le=86_400)]
 Baud = Annotated[int, Field(ge=50, le=4_000_000)]
+MessageName = Annotated[str, StringConstraints(pattern=r"^[A-Z][A-Z0-9_]{0,63}$")]
+Hertz = Annotated[float, Field(gt=0, le=400)]
 ProfileId = Annotated[str, StringConstraints(min_length=1, max_length=128)]
 
 
@@ -192,21 +202,30 @@ class MavlinkDevice(OnALine):
     profile: Annotated[ProfileId, Field(examples=['profile = "mavlink/position" (see: harkara profile list)'])]
     baud: Baud | None = None
     udp: str | None = None
+    udp_out: str | None = None
     system: Annotated[int, Field(ge=0, le=255)] = 0
     component: Annotated[int, Field(ge=0, le=255)] = 1
     interval_s: Seconds = 0.0
+    rates: Annotated[dict[MessageName, Hertz], Field(max_length=32)] = Field(default_factory=dict)
+    once: Annotated[tuple[MessageName, ...], Field(max_length=32)] = ()
+    signing: Literal["label", "require"] | None = None
+    signing_key_file: Path | None = None
+    signing_file: Path | None = None
+    dialect: Path | None = None
 
-    @field_validator("udp")
+    @field_validator("udp", "udp_out")
     @classmethod
-    def _is_local(cls, value: str | None) -> str | None:
+    def _is_address_of_udp(cls, value: str | None, info: ValidationInfo) -> str | None:
         if value is not None and settings_devices.split_address(value) is None:
-            raise ValueError("udp is host:port, e.g. 0.0.0.0:14550")
+            raise ValueError(f"{info.field_name} is host:port, e.g. 0.0.0.0:14550")
         return value
 
     @model_validator(mode="after")
-    def _one_source(self) -> Self:
-        if sum(source is not None for source in (self.port, self.tcp, self.udp)) != 1:
-            raise ValueError(f"device `{self.id}` needs one source; set one of port, tcp and udp")
+    def _fits(self) -> Self:
+        if sum(source is not None for source in (self.port, self.tcp, self.udp, self.udp_out)) != 1:
+            raise ValueError(f"device `{self.id}` needs one source; set one of port, tcp, udp and udp_out")
+        if (self.signing is None) != (self.signing_key_file is None):
+            raise ValueError(f"device `{self.id}`: signing and signing_key_file go together")
         return self
 
 
@@ -230,6 +249,9 @@ def share_a_bus(one: Device, other: Device) -> bool:
         ValueError: They could, but for their address or speed.
     """
     if isinstance(one, MavlinkDevice) and isinstance(other, MavlinkDevice):
+        keys = {(each.signing, each.signing_key_file) for each in (one, other) if each.signing is not None}
+        if len(keys) > 1:
+            raise ValueError(f"devices `{one.id}` and `{other.id}` share a stream; give both the same signing")
         return True  # each takes its own messages out of one stream
     if isinstance(one, ModbusDevice) and isinstance(other, ModbusDevice):
         key = "unit"

@@ -73,6 +73,7 @@ class DeviceCounters:
                 continue
             self.readings += 1
             self.last[number.channel] = Last(number.value, number.unit, observed_at_ns)
+        self.readings += len(sample.texts)
 
     def as_json(self) -> dict[str, Any]:
         """For ``status``."""

@@ -6,7 +6,7 @@ import asyncio
 import logging
 import random
 from collections.abc import Sequence
-from typing import Final
+from typing import Final, NamedTuple
 
 from device_profiles.rejects import FrameRejected
 from device_profiles.wire.delivery.backoff import Backoff
@@ -14,6 +14,7 @@ from edge_agent.clock import Clock
 from edge_agent.counters import DeviceCounters
 from edge_agent.drivers.make import Lines, make
 from edge_agent.drivers.ports import Driver, LinkDown, NotReady, Read
+from edge_agent.drivers.watch import Exchange, Watch, watched_by
 from edge_agent.samples import SampleQueue
 from edge_agent.settings_devices import Device
 
@@ -21,6 +22,18 @@ log = logging.getLogger("harkara.agent.device")
 
 RECONNECT_S_MIN: Final = 0.2
 """First wait before a line is opened again. [s]"""
+
+
+class Look(NamedTuple):
+    """What came of a look at a device.
+
+    Attributes:
+        reads: Samples and rejects; none when it said nothing in time.
+        exchanges: What went over its line meanwhile.
+    """
+
+    reads: tuple[Read, ...]
+    exchanges: tuple[Exchange, ...]
 
 
 class DeviceStage:
@@ -35,9 +48,35 @@ class DeviceStage:
         self._counters = counters
         self._queue = queue
         self._backoff = Backoff(floor_s=RECONNECT_S_MIN, ceiling_s=reconnect_s_max, random=random.random)
+        self._watch = Watch()
+        self._told: asyncio.Queue[Sequence[Read]] | None = None
+
+    async def read_now(self, timeout_s: float) -> Look:
+        """What the device says next; one that is asked is asked at once. Its readings go their way as always.
+
+        Raises:
+            NotReady: Somebody else waits for the same.
+        """
+        if self._told is not None:
+            raise NotReady(f"{self._counters.id} is being read for somebody else", timeout_s)
+        told = self._told = asyncio.Queue()
+        self._watch.begin()
+        self._watch.hurry.set()
+        reads: Sequence[Read] = ()
+        try:
+            async with asyncio.timeout(timeout_s):
+                reads = await told.get()
+        except TimeoutError:
+            pass
+        finally:
+            self._told = None
+            self._watch.hurry.clear()
+            exchanges = self._watch.end()
+        return Look(tuple(reads), tuple(exchanges))
 
     async def run(self) -> None:
         """Read until cancelled; on cancellation what the line still held is passed on before the line closes."""
+        watched_by(self._watch)
         while True:
             wait_s = await self._once()
             await asyncio.sleep(wait_s)
@@ -71,12 +110,14 @@ class DeviceStage:
             self._give(await self._driver.close())
 
     def _give(self, reads: Sequence[Read]) -> None:
+        if reads and self._told is not None:
+            self._told.put_nowait(reads)
         for read in reads:
             if isinstance(read, FrameRejected):
                 self._counters.take_reject(read)
                 log.debug("rejected device=%s %s", self._counters.id, read)
                 continue
-            if not any(number.value is not None for number in read.numbers):
+            if not read.readings:
                 for number in read.numbers:
                     self._counters.missing[number.reason or "unknown"] += 1
                 continue

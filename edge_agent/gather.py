@@ -117,7 +117,7 @@ class Gatherer:
                 break
             while readings < self._readings_max and (taken := self._queue.take()) is not None:
                 steps += self._builders[taken[0]].add(taken[1])
-                readings += len(taken[1].numbers)
+                readings += len(taken[1].numbers) + len(taken[1].texts)
                 if commit_s is None:
                     commit_s = self._clock.monotonic_s() + self._interval_s
             if readings >= self._readings_max:

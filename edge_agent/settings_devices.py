@@ -248,17 +248,31 @@ class MavlinkDevice(OnALine):
         driver: Fixed.
         baud: Speed; 57600 when left out. [1/s]
         udp: ``host:port`` of this machine where the messages come in, instead of ``port`` or ``tcp``.
+        udp_out: ``host:port`` of an autopilot or router that speaks to who calls there, instead of the others.
         system: System id of the vehicle; nought takes any that is no ground station.
         component: Component id; 1 is the autopilot, nought takes any.
         interval_s: Of each kind of message at most one in this time; nought takes all. [s]
+        rates: Messages to ask the autopilot for, by name, and how often; nothing is asked when left out. [1/s]
+        once: Messages to ask for once.
+        signing: ``label`` says of each stream whether it is signed; ``require`` takes signed ones only.
+        signing_key_file: File with the key in its first line, mode 0600: a passphrase, or 64 hexadecimal digits.
+        signing_file: Where the newest times of signatures are kept; ``DEVICE.signing`` beside the configuration.
+        dialect: File with message definitions of the user's, for profiles of the user's.
     """
 
     driver: Literal["mavlink"] = "mavlink"
     baud: int | None = None
     udp: str | None = None
+    udp_out: str | None = None
     system: int = 0
     component: int = 1
     interval_s: float = 0.0
+    rates: dict[str, float] = field(default_factory=dict)
+    once: tuple[str, ...] = ()
+    signing: Literal["label", "require"] | None = None
+    signing_key_file: Path | None = None
+    signing_file: Path | None = None
+    dialect: Path | None = None
 
 
 Device = (

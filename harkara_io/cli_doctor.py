@@ -50,8 +50,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--json", action="store_true", help="a JSON array of findings")
 
 
-def run(args: argparse.Namespace) -> int:
-    """Look at everything; a check that itself fails is a finding, not an end."""
+def run(args: argparse.Namespace, more: Iterable[tuple[str, Check]] = ()) -> int:
+    """Look at everything, and at ``more``; a check that itself fails is a finding, not an end."""
     from harkara_io import doctor_checks as checks  # noqa: PLC0415 - only when asked for
     from harkara_io import doctor_link  # noqa: PLC0415
 
@@ -62,6 +62,7 @@ def run(args: argparse.Namespace) -> int:
         ("packages", checks.packages),
         ("clock", checks.clock),
         ("serial ports", checks.serial_ports),
+        ("buses", checks.buses),
     ]
     if args.config is not None:
         settings = doctor_link.Settings.read(args.config)
@@ -69,6 +70,7 @@ def run(args: argparse.Namespace) -> int:
         todo.append(("configuration", settings.findings))
         todo.append(("broker", settings.look_at_broker))
     todo.insert(3, ("disk", lambda: checks.disk(folder)))
+    todo.extend(more)
     findings: list[Finding] = []
     for name, check in todo:
         try:

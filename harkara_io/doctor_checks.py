@@ -123,6 +123,21 @@ def serial_ports() -> Iterator[Finding]:
             yield Finding("serial ports", "warning", f"{port.path}: not for this user (group {port.group})", mend)
 
 
+def buses(dev: Path = Path("/dev"), sys: Path = Path("/sys")) -> Iterator[Finding]:
+    """Which other ways to sensors this machine has, and whether this user may use them."""
+    for kind, pattern, group in (("I2C", "i2c-*", "i2c"), ("GPIO", "gpiochip*", "gpio")):
+        for path in sorted(dev.glob(pattern)):
+            if os.access(path, os.R_OK | os.W_OK):
+                yield Finding("buses", "ok", f"{kind}: {path}")
+            else:
+                mend = f"sudo usermod -aG {group} {os.environ.get('USER', '$USER')}, then log in again"
+                yield Finding("buses", "warning", f"{kind}: {path}: not for this user", mend)
+    for kind, folder, pattern in (("1-Wire", "bus/w1/devices", "*-*"), ("IIO", "bus/iio/devices", "iio:device*")):
+        found = sorted(each.name for each in (sys / folder).glob(pattern))
+        if found:
+            yield Finding("buses", "ok", f"{kind}: {', '.join(found[:8])}{' …' if len(found) > 8 else ''}")
+
+
 def _importable(name: str) -> bool:
     try:
         importlib.import_module(name)

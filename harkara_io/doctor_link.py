@@ -4,17 +4,19 @@ from __future__ import annotations
 
 import socket
 import ssl
+import time
 import tomllib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
-from harkara_io.cli_doctor import Finding
+from harkara_io.cli_doctor import Finding, Level
 from harkara_io.mqtt_errors import explain
 
 CONNECT_S_MAX: Final = 5.0
 """How long to wait for each answer. [s]"""
+CERTIFICATE_DAYS_WARN: Final = 30
 # MQTT 3.1.1, section 3.1: CONNECT, protocol level 4, clean session, keep-alive 10 s, an empty client id.
 _CONNECT: Final = bytes.fromhex("10 0c 00 04 4d515454 04 02 000a 0000")
 
@@ -91,12 +93,24 @@ class Settings:
                     context.load_cert_chain(certificate, self._path("key_file"))
                 with context.wrap_socket(link, server_hostname=self.host) as safe:
                     yield _greet(safe, where, f", {safe.version()}")
+                    yield from _certificate(safe, where, time.time())
         except (OSError, ssl.SSLError) as exc:
             yield Finding("broker", "broken", explain(exc, host=self.host, port=self.port))
 
     def _path(self, key: str) -> str | None:
         value = self.tls.get(key) if self.tls is not None else None
         return str(self.file.resolve().parent / str(value)) if value else None
+
+
+def _certificate(link: ssl.SSLSocket, where: str, now_s: float) -> Iterator[Finding]:
+    """How long the broker's certificate is good for: a station that nobody visits must not find out by itself."""
+    expires = (link.getpeercert() or {}).get("notAfter")
+    if not isinstance(expires, str):
+        return
+    days = (ssl.cert_time_to_seconds(expires) - now_s) / 86_400
+    level: Level = "ok" if days > CERTIFICATE_DAYS_WARN else "warning"
+    mend = "" if level == "ok" else "renew it before then; agents keep their readings meanwhile"
+    yield Finding("certificate", level, f"{where}: good for {days:.0f} days, until {expires}", mend)
 
 
 def _greet(link: socket.socket, where: str, how: str) -> Finding:

@@ -10,6 +10,7 @@ import contextlib
 import os
 import select
 import socket
+import sys
 import time
 from pathlib import Path
 from types import TracebackType
@@ -22,6 +23,7 @@ from simulators.directory_carrier import DirectoryCarrier
 from simulators.pty_port import PtyPort
 
 _READ_BYTES: Final = 4096
+_IP_RECVERR: Final = 11
 _SEND_S: Final = 1.0
 _MQTT_S: Final = 10.0
 
@@ -184,6 +186,9 @@ class UdpCarrier:
         self._to = (host, port)
         self.address = f"{host}:{port}"
         self._socket = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+        if sys.platform == "linux":
+            # Without it the kernel keeps to itself that nobody has the port open (ip(7)).
+            self._socket.setsockopt(socket.IPPROTO_IP, _IP_RECVERR, 1)
 
     def __enter__(self) -> Self:
         """Nothing to set up."""
@@ -199,10 +204,13 @@ class UdpCarrier:
         return True
 
     def send(self, data: bytes, channel: str = "") -> bool:  # noqa: ARG002 - a wire has one channel
-        """Send one datagram; False when the far side said that nobody has that port open."""
+        """Send one datagram; False when the far side said that nobody had that port open for the one before."""
         try:
             self._socket.sendto(data, self._to)
         except ConnectionRefusedError:
+            # This call only told of the datagram before.
+            with contextlib.suppress(ConnectionRefusedError):
+                self._socket.sendto(data, self._to)
             return False
         return True
 

@@ -47,8 +47,7 @@ def run(args: argparse.Namespace) -> int:
     Returns:
         0 when every promise was kept, 1 when not, 2 for a wrong question.
     """
-    from simulators.chaos.faults import FAULTS, NEED_MOUNT  # noqa: PLC0415 - --help needs none of it
-    from simulators.chaos.small_disk import can_mount  # noqa: PLC0415
+    from simulators.chaos.faults import FAULTS, NEED_MOUNT, possible  # noqa: PLC0415 - --help needs none of it
 
     if args.list:
         for name, fault in FAULTS.items():
@@ -58,9 +57,12 @@ def run(args: argparse.Namespace) -> int:
     if unknown:
         print(f"harkara simulate chaos: no kind {unknown[0]!r}; --list names them", file=sys.stderr)
         return 2
-    refused = [kind for kind in args.kinds if kind in NEED_MOUNT and not can_mount()]
-    if refused:
-        print(f"harkara simulate chaos: {refused[0]} mounts a small disk, which takes root here", file=sys.stderr)
+    refused = next((kind for kind in args.kinds if not possible(kind)), None)
+    if refused is not None:
+        why = "mounts a small disk, which takes root here"
+        if refused not in NEED_MOUNT:
+            why = "troubles the agent's host by a small C library, and no `cc` is installed here"
+        print(f"harkara simulate chaos: {refused} {why}", file=sys.stderr)
         return 2
     end_on_signals()
     with run_folder(args.dir, prefix="harkara-chaos-") as folder:

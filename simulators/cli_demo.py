@@ -16,21 +16,30 @@ from simulators.cli_words import end_on_signals
 from simulators.demo.broker import choose
 from simulators.demo.cast import Cast, recording_file
 from simulators.demo.judgement import Figures
-from simulators.demo.layout import GNSS, WEATHER, Layout
-from simulators.demo.processes import Stage
-from simulators.demo.script import SECONDS_MIN, Script
+from simulators.demo.layout import AIR, DRONE, GNSS, WEATHER, Layout
+from simulators.demo.processes import DemoError, Stage
+from simulators.demo.script import LAST_WAY_S, SECONDS_MIN, Script
 from simulators.demo.view import View, make_view
 from simulators.oracle import Verdict
 from simulators.truth import read_truth
 
 _FOLDER: Final = Path("harkara-demo")
+DRONE_SECONDS_MIN: Final = 40.0
+"""Less is no flight: up, a row out and one back, down. [s]"""
+LANDED_BEFORE_S: Final = 4.0
+"""The drone has landed so long before the sensors stop. [s]"""
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the words after ``harkara demo``."""
-    parser.epilog = "example:\n  harkara demo --seconds 45 --json"
+    parser.epilog = "examples:\n  harkara demo --seconds 45 --json\n  harkara demo --drone --seconds 45 --json"
     parser.add_argument(
         "--seconds", type=_seconds, default=60.0, help=f"how long it takes (default 60, at least {SECONDS_MIN:.0f})"
+    )
+    parser.add_argument(
+        "--drone",
+        action="store_true",
+        help=f"a survey drone flies, too, and what it measures gets its place (at least {DRONE_SECONDS_MIN:.0f} s)",
     )
     parser.add_argument("--keep", action="store_true", help="afterwards leave it running until Ctrl-C")
     parser.add_argument("--json", action="store_true", help="give the figures as one JSON object on the last line")
@@ -53,17 +62,20 @@ def run(args: argparse.Namespace) -> int:
         0 when stored = accepted, once each, and every stored value is what the sensor wrote; 1 when not.
 
     Raises:
-        DemoError: Something could not be started or ended by itself.
+        DemoError: The time is too short for a flight, or something could not be started or ended by itself.
         KeyboardInterrupt: Stopped by Ctrl-C, SIGTERM or SIGHUP; everything started is stopped by then.
     """
+    if args.drone and args.seconds < DRONE_SECONDS_MIN:
+        raise DemoError(f"a flight needs time: --drone takes --seconds {DRONE_SECONDS_MIN:.0f} or more")
     end_on_signals()
     console = Console()
     layout = Layout(args.dir)
     kind = choose(args.broker)
-    recording = recording_file()
+    recording = None if args.drone else recording_file()
+    flight_s = args.seconds - LAST_WAY_S - LANDED_BEFORE_S if args.drone else 0.0
     layout.reset()
     with Stage(layout.root / "logs") as stage:
-        cast = Cast(stage, layout, kind, args.seed, recording)
+        cast = Cast(stage, layout, kind, args.seed, recording, flight_s)
         with make_view(console) as view:
             script = _start(cast, view, args.seconds)
             figures, verdict = script.play()
@@ -84,6 +96,8 @@ def _start(cast: Cast, view: View, seconds: float) -> Script:
     view.event(f"collector: running; its page is {cast.page}")
     cast.start_field()
     also = f" and a recorded receiver ({GNSS})" if cast.recording is not None else ""
+    if cast.flight_s:
+        also = f", the autopilot of a survey drone ({', '.join(DRONE)}) and a sensor on board ({AIR})"
     view.event(f"agent: running; on its ports a generated weather station ({WEATHER}){also}")
     return Script(cast, view, seconds)
 
@@ -93,6 +107,13 @@ def _report(console: Console, cast: Cast, figures: Figures, verdict: Verdict) ->
     console.print("[bold green]Nothing lost.[/]" if figures.kept and verdict.clean else "[bold red]Not as promised.[/]")
     _say(console, figures.sentence())
     _say(console, "Compared value by value with what the sensors wrote down themselves.")
+    if figures.placed:
+        _say(
+            console,
+            f"On board: {figures.placed:,} instants have a place, 95 % within {figures.place_error_p95_m} m of where "
+            f"the drone really was, all within {figures.place_error_max_m} m; {figures.without_place:,} have none and "
+            "say so.",
+        )
     _say(
         console,
         f"The plain QoS 1 publisher beside it, same station, broker and kill: {figures.plain_lost:,} of the "

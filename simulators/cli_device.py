@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Final
 from simulators.cli_words import count, end_on_signals
 
 if TYPE_CHECKING:
+    from simulators.carriers import Carrier
     from simulators.emulators.port import Emulator, Model
 
     Devices = Sequence[tuple[Model, Emulator]]
@@ -34,16 +35,6 @@ examples:
 
 exit status: 0 stopped, 1 the way to the reader cannot be set up, 2 no such model, or it cannot be reached that way"""
 
-_WAYS: Final[Mapping[str, tuple[str, ...]]] = {
-    "serial": ("pty:device.tty", "tcp", "udp", "mqtt"),
-    "modbus": ("pty:device.tty", "tcp"),
-    "sdi-12": ("pty:device.tty",),
-    "directory": ("dir:./sys",),
-    "mqtt": ("mqtt:127.0.0.1:1883",),
-    "udp": ("udp:127.0.0.1:14550", "tcp", "pty"),
-}
-"""How devices of a transport can be reached; the first is where one is when nothing is said."""
-_BUSES: Final = frozenset({"modbus", "sdi-12"})
 _PERIOD_S: Final = 600.0
 _SWING: Final = 0.02
 """Values swing by two hundredths around the usual ones, each in its own phase, so that a reader sees them move."""
@@ -109,9 +100,11 @@ def _list(models: Mapping[str, Model], *, as_json: bool) -> None:
 
 def _devices(models: Mapping[str, Model], wanted: Sequence[tuple[str, str | None]]) -> Devices:
     """What was asked for, each with an address of its own where they share a bus."""
+    from simulators.emulators.ways import BUSES  # noqa: PLC0415 - each action loads only what it runs
+
     found = [(_model(models, name), address) for name, address in wanted]
     transports = {model.transport for model, _ in found}
-    if len(found) > 1 and (len(transports) > 1 or not transports <= _BUSES):
+    if len(found) > 1 and (len(transports) > 1 or not transports <= BUSES):
         raise DeviceError("only Modbus devices, or only SDI-12 probes, share a bus")
     placed = [(model, _address(model, address)) for model, address in found]
     places = [place for _, place in placed]
@@ -131,27 +124,23 @@ def _model(models: Mapping[str, Model], name: str) -> Model:
 
 
 def _address(model: Model, text: str | None) -> int:
-    if text is None:
-        return model.address
-    if model.transport not in _BUSES:
-        raise DeviceError(f"{model.id} is on no bus and has no address")
-    if model.transport == "sdi-12":
-        if len(text) != 1 or not text.isascii() or not text.isalnum():
-            raise DeviceError(f"an SDI-12 address is one of 0-9, A-Z, a-z, not {text!r}")
-        return ord(text)
-    if not text.isdecimal() or not 1 <= int(text) <= 247:
-        raise DeviceError(f"an address is 1 to 247, not {text!r}")
-    return int(text)
+    from simulators.emulators.ways import address_of  # noqa: PLC0415 - as above
+
+    try:
+        return address_of(model, text)
+    except ValueError as exc:
+        raise DeviceError(str(exc)) from exc
 
 
 def _serve(devices: Devices, way: str, *, character_s: float) -> None:
+    from simulators.emulators.ways import WAYS, kinds_of  # noqa: PLC0415 - as above
+
     name, transport = devices[0][0].id, devices[0][0].transport
-    ways = _WAYS.get(transport)
-    if ways is None:
+    known = kinds_of(devices[0][0])
+    if not known:
         raise DeviceError(f"{name} is wired to pins or heard by radio; no port of this machine is")
-    kind, _, where = (way or ways[0]).partition(":")
-    asked = any(model.requests != "none" for model, _ in devices)
-    known = [each.partition(":")[0] for each in ways if transport == "modbus" or not asked or each is ways[0]]
+    way = way or WAYS[transport][0]
+    kind, _, where = way.partition(":")
     if kind not in known:
         raise DeviceError(f"{name} cannot be served at {way}: reach it by {' or '.join(known)}")
     if transport == "modbus" and kind == "tcp":
@@ -159,7 +148,7 @@ def _serve(devices: Devices, way: str, *, character_s: float) -> None:
     elif kind == "pty" and transport != "udp":
         _serve_pty(devices, Path(where or "device.tty"), character_s)
     else:
-        _speak(devices, way or ways[0])
+        _speak(devices, way)
 
 
 def swinging(model: Model, at_ns: int) -> dict[str, float | None]:
@@ -205,7 +194,17 @@ def _speak(devices: Devices, way: str) -> None:
             true = Measurement(number=number, at_ns=now_ns, clock_ns=now_ns, values=swinging(model, now_ns))
             for frame in device.measure(true):
                 line.send(frame.data, frame.channel)
-            time.sleep(model.period_s)
+            if model.transport == "udp":
+                _listen(line, device, now_ns + round(model.period_s * 1e9))
+            else:
+                time.sleep(model.period_s)
+
+
+def _listen(line: Carrier, device: Emulator, until_ns: int) -> None:
+    """Answer what comes, until the next measurement."""
+    while (rest_ns := until_ns - time.time_ns()) > 0:
+        for frame in device.answer(line.receive(rest_ns / 1e9), time.time_ns()):
+            line.send(frame.data, frame.channel)
 
 
 def _told(devices: Devices, where: str) -> None:

@@ -20,6 +20,8 @@ AUTOPILOT: Final = 1
 """MAV_COMP_ID_AUTOPILOT1: only its times are the vehicle's."""
 GROUND_STATIONS_FROM: Final = 250
 """Systems from here on are ground stations by custom: their time is not the vehicle's."""
+SETUP_SIGNING: Final = 256
+"""The one message that must be kept nowhere: it carries a key."""
 _V1_BYTES, _V2_BYTES = 8, 12
 _SIGNED: Final = 1
 _HEADER_MAX: Final = 10

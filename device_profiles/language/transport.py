@@ -60,6 +60,12 @@ class Transport(Table):
     parity: Literal["none", "even", "odd"] = "none"
     stop_bits: Literal[1, 2] = 1
     unit_id: int | None = Field(None, ge=0, le=247, description="Factory Modbus address.")
+    address_register: int | None = Field(
+        None,
+        ge=0,
+        le=465535,
+        description="Modbus holding register that keeps the address, written with function 6; as `numbering` counts.",
+    )
     address: str | None = Field(None, description="Factory SDI-12, I2C or bus address.")
     numbering: Literal["0", "1", "40001"] = Field(
         "0", description="How the vendor document counts registers: from 0, from 1, or with the 40001 notation."

@@ -13,9 +13,12 @@ from edge_agent.drivers.ports import ByteLine, LinkDown, Read
 from edge_agent.drivers.profiled import reads_of
 from edge_agent.drivers.questions import conversation
 from edge_agent.drivers.schedule import Schedule
+from edge_agent.drivers.watch import hurried
 
 UNANSWERED_MAX: Final = 3
 """So many questions without one good frame, and the line is opened anew: adapters hang, devices lose their mode."""
+HURRY_S: Final = 1.0
+"""How often to look whether somebody wants an answer now. [s]"""
 
 
 class FramedDriver:
@@ -77,7 +80,7 @@ class FramedDriver:
             LinkDown: The line is gone, silent for too long, or the device leaves questions unanswered.
         """
         now_s = self._clock.monotonic_s()
-        if self._schedule is not None and now_s >= self._tick_s:
+        if self._schedule is not None and (now_s >= self._tick_s or hurried()):
             await self._ask(self._schedule)
         data = await self._line.read(self._patience_s())
         if data is None:
@@ -105,7 +108,8 @@ class FramedDriver:
 
     def _patience_s(self) -> float | None:
         now_s = self._clock.monotonic_s()
-        ends = [self._tick_s] if self._schedule is not None else []
+        # Somebody may want an answer before the next tick.
+        ends = [min(self._tick_s, now_s + HURRY_S)] if self._schedule is not None else []
         if self.silence_s:
             ends.append(self._heard_s + self.silence_s)
         return max(0.0, min(ends) - now_s) if ends else None

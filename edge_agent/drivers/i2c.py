@@ -14,6 +14,7 @@ from edge_agent.clock import Clock
 from edge_agent.drivers.ports import LinkDown, Read
 from edge_agent.drivers.profiled import reads_of
 from edge_agent.drivers.questions import Question, conversation
+from edge_agent.drivers.watch import carried
 
 ANSWER_S_MAX: Final = 5.0
 """A bus that holds a transfer longer hangs. [s]"""
@@ -88,8 +89,13 @@ class I2cInstrument:
                     bus.write(self._address, data)
                 return bus.read(self._address, size) if size else b""
 
+        if data:
+            carried(data, sent=True)
         async with asyncio.timeout(ANSWER_S_MAX):
-            return await asyncio.to_thread(work)
+            answer = await asyncio.to_thread(work)
+        if answer:
+            carried(answer, sent=False)
+        return answer
 
     def _why(self, exc: OSError) -> str:
         where = f"{self._bus} address {self._address:#04x}"

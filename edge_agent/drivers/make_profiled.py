@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from device_profiles import catalogue
+from device_profiles.catalogue import number_of, own_messages
 from device_profiles.engine.profile import Profile
 from edge_agent.clock import Clock
 from edge_agent.drivers.broker import BrokerDriver, JsonReader, Reader, UplinkReader, client_of
@@ -17,7 +18,7 @@ from edge_agent.drivers.make import Lines, byte_line, wanted_of
 from edge_agent.drivers.modbus import ModbusDriver
 from edge_agent.drivers.modbus_frames import Rtu, Tcp
 from edge_agent.drivers.polled import PolledDriver
-from edge_agent.drivers.ports import ByteSource, Driver
+from edge_agent.drivers.ports import ByteLine, Driver
 from edge_agent.drivers.pulse import GpioEdges, PulseDriver, has_running_count
 from edge_agent.drivers.questions import conversation, usual_s
 from edge_agent.drivers.schedule import Schedule
@@ -25,7 +26,7 @@ from edge_agent.drivers.sdi12 import Sdi12Driver
 from edge_agent.drivers.serial_port import LineFormat
 from edge_agent.drivers.shared_line import SharedLine
 from edge_agent.drivers.sysfs import SysfsInstrument
-from edge_agent.drivers.udp import UdpInput
+from edge_agent.drivers.udp import UdpInput, UdpOutput
 from edge_agent.drivers.uplinks import TOPICS
 from edge_agent.mqtt_client import read_password
 from edge_agent.settings_devices import (
@@ -130,26 +131,37 @@ def _broker(config: BrokerDevice, clock: Clock) -> tuple[Driver, str]:
 def _mavlink(config: MavlinkDevice, clock: Clock, lines: Lines) -> tuple[Driver, str]:
     from edge_agent.drivers.mavlink import MavlinkDriver  # noqa: PLC0415 - only who reads an autopilot needs it
     from edge_agent.drivers.mavlink_link import MavlinkLink  # noqa: PLC0415
+    from edge_agent.drivers.mavlink_signed import Signed, read_key  # noqa: PLC0415
 
     assert config.profile is not None, "the configuration was checked"
-    source: ByteSource
-    if config.udp is not None:
-        address = split_address(config.udp)
+    source: ByteLine
+    if config.udp is not None or config.udp_out is not None:
+        address = split_address(config.udp or config.udp_out or "")
         assert address is not None, "the configuration was checked"
-        source, where = UdpInput(*address), f"udp {config.udp}"
+        source, where = (UdpInput if config.udp else UdpOutput)(*address), f"udp {config.udp or config.udp_out}"
     else:
         source, where = byte_line(config, LineFormat(config.baud or 57_600))
     link = lines.vehicles.get(where)
     if link is None:
         link = lines.vehicles[where] = MavlinkLink(source, clock)
+    own = own_messages(config.profile, config.dialect)
+    link.speaks = link.speaks or config.udp_out is not None
+    for name, hertz in config.rates.items():
+        number = number_of(name, own)
+        link.hertz[number] = max(hertz, link.hertz.get(number, 0.0))
+    link.once += [number for name in config.once if (number := number_of(name, own)) not in link.once]
+    if config.signing_key_file is not None and link.signed is None:
+        key, require = read_key(config.signing_key_file), config.signing == "require"
+        link.signed = Signed(key, require=require, file=config.signing_file)
     driver = MavlinkDriver(
         link,
-        catalogue.load(config.profile),
+        catalogue.load(config.profile, dialect=config.dialect),
         clock,
         system=config.system,
         component=config.component,
         interval_s=config.interval_s,
         silence_s=config.silence_s,
+        own=own,
     )
     return driver, where
 

@@ -4,14 +4,20 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
+from collections.abc import Mapping
 from typing import Final, NamedTuple
 
 from device_profiles.codecs.mavlink_copies import Copies
-from device_profiles.codecs.mavlink_scan import Frame, MavlinkScan
+from device_profiles.codecs.mavlink_frames import COMMAND_ACK, HEARTBEAT, Sender
+from device_profiles.codecs.mavlink_scan import SETUP_SIGNING, Frame, MavlinkScan
+from device_profiles.codecs.mavlink_signing import EPOCH_NS
 from device_profiles.codecs.mavlink_time import SYSTEM_TIME, UTM_GLOBAL_POSITION, Timed, VehicleClock, timed
 from device_profiles.mavlink import table
+from device_profiles.mavlink.definitions import Message
 from edge_agent.clock import Clock
-from edge_agent.drivers.ports import ByteSource, LinkDown, NotReady
+from edge_agent.drivers.mavlink_signed import Signed
+from edge_agent.drivers.ports import ByteLine, LinkDown, NotReady, Text
+from edge_agent.telemetry.rates import Rates
 
 WAITING_MAX: Final = 2048
 """Frames that wait for one device; a device that does not read loses the oldest, and counts them."""
@@ -39,19 +45,34 @@ class Subscriber:
     Attributes:
         wanted: Message numbers.
         heard: Frames that wait for it.
+        told: What the line itself has to say, in words: a signature that changed, a rate that is not kept.
         overrun: Frames that it was too slow for.
     """
 
     def __init__(self, wanted: frozenset[int]) -> None:
         self.wanted = wanted
         self.heard: deque[Heard] = deque()
+        self.told: deque[Text] = deque(maxlen=64)
         self.overrun = 0
 
 
 class MavlinkLink:
-    """Opens the line for its first device and closes it behind the last; whoever reads, reads for all."""
+    """Opens the line for its first device and closes it behind the last; whoever reads, reads for all.
 
-    def __init__(self, source: ByteSource, clock: Clock) -> None:
+    Attributes:
+        signed: Who verifies signatures; None takes frames as they come.
+        hertz: Messages asked for at a rate, by number. [1/s]
+        once: Messages asked for once.
+        speaks: Whether to say who we are though nothing is asked for: where nobody speaks to a stranger.
+    """
+
+    def __init__(self, source: ByteLine, clock: Clock) -> None:
+        self.signed: Signed | None = None
+        self.hertz: dict[int, float] = {}
+        self.once: list[int] = []
+        self.speaks = False
+        self._rates: Rates | None = None
+        self._messages: dict[int, Message] = {}
         self._source = source
         self._clock = clock
         self._subscribers: list[Subscriber] = []
@@ -66,12 +87,18 @@ class MavlinkLink:
         self._scan = MavlinkScan({})
         self._copies = Copies({})
 
-    def subscribe(self, wanted: frozenset[int]) -> Subscriber:
-        """Take part; before the line is opened."""
-        subscriber = Subscriber(wanted)
+    def subscribe(self, wanted: frozenset[int], own: Mapping[int, Message] | None = None) -> Subscriber:
+        """Take part; before the line is opened.
+
+        Args:
+            wanted: Message numbers; a key on its way to the vehicle is never among them.
+            own: Messages of the user's, by number.
+        """
+        subscriber = Subscriber(wanted - {SETUP_SIGNING})
         self._subscribers.append(subscriber)
-        for number in wanted | {SYSTEM_TIME, UTM_GLOBAL_POSITION}:
-            where = timed(table.known(number))
+        self._messages.update(own or {})
+        for number in subscriber.wanted | {SYSTEM_TIME, UTM_GLOBAL_POSITION}:
+            where = timed(self._messages.get(number) or table.known(number))
             if where is not None:
                 self._kinds[number] = where
         return subscriber
@@ -89,10 +116,9 @@ class MavlinkLink:
             if not self._present:
                 self._broken = ""
                 await self._source.open()
-                wanted = {SYSTEM_TIME, UTM_GLOBAL_POSITION}.union(*(each.wanted for each in self._subscribers))
-                extras = table.crc_extras()
-                self._scan = MavlinkScan({number: extras[number] for number in wanted})
+                self._scan = MavlinkScan(self._seeds())
                 self._copies = Copies(self._kinds)
+                self._rates = self._asking()
             self._present.add(id(subscriber))
             subscriber.heard.clear()
 
@@ -108,6 +134,7 @@ class MavlinkLink:
             if self._broken:
                 raise LinkDown(self._broken)
             try:
+                await self._speak()
                 data = await self._source.read(timeout_s)
             except LinkDown as exc:
                 self._broken = str(exc)
@@ -116,7 +143,8 @@ class MavlinkLink:
                 return False
             arrived_ns = self._clock.wall_ns()
             for frame in self._scan.feed(data):
-                if not self._copies.is_copy(frame):
+                # Before copies are told: a forged frame must not make a copy of the true one.
+                if (self.signed is None or self.signed.admits(frame)) and not self._copies.is_copy(frame):
                     self._give(frame, arrived_ns)
             return True
 
@@ -125,6 +153,8 @@ class MavlinkLink:
         self._present.discard(id(subscriber))
         if not self._present:
             await self._source.close()
+            if self.signed is not None:
+                self.signed.save(self._clock.monotonic_s(), at_once=True)
 
     def utc_ns(self, heard: Heard) -> int | None:
         """When the frame was made, as the vehicle says; None while it does not know. [ns]."""
@@ -148,7 +178,48 @@ class MavlinkLink:
             "copies": sum(self._copies.dropped.values()),
             "checksum_errors": self._scan.checksum_errors,
             "noise_bytes": self._scan.noise_bytes,
+            **(self.signed.counts if self.signed is not None else {}),
+            **(self._rates.counts if self._rates is not None else {}),
         }
+
+    def _seeds(self) -> dict[int, int]:
+        """Seeds of the checksums of all that anybody wants."""
+        wanted = {SYSTEM_TIME, UTM_GLOBAL_POSITION}.union(*(each.wanted for each in self._subscribers))
+        if self.hertz or self.once or self.speaks:
+            wanted |= {HEARTBEAT, COMMAND_ACK, *self.hertz, *self.once}
+        own = {number: message.crc_extra for number, message in self._messages.items()}
+        seeds = table.crc_extras() | own
+        return {number: seeds[number] for number in wanted}
+
+    def _asking(self) -> Rates | None:
+        if not (self.hertz or self.once or self.speaks):
+            return None
+        names = {number: self._name(number) for number in (*self.hertz, *self.once)}
+        sender = Sender(key=self.signed.key if self.signed is not None else b"")
+        return Rates(sender, self.hertz, self.once, names)
+
+    def _name(self, number: int) -> str:
+        return (self._messages.get(number) or table.known(number)).name
+
+    async def _speak(self) -> None:
+        """Say what is due, and pass on what the line has to say."""
+        now_s = self._clock.monotonic_s()
+        if self._rates is not None:
+            stamp = max(0, (self._clock.wall_ns() - EPOCH_NS) // 10_000)
+            if self.signed is not None:
+                stamp = max(stamp, self.signed.latest + 1)
+            for frame in self._rates.due(now_s, stamp):
+                await self._source.write(frame)
+            self._tell("rates", self._rates.told())
+        if self.signed is not None:
+            self.signed.save(now_s)
+            self._tell("signing", self.signed.told())
+
+    def _tell(self, channel: str, words: list[str]) -> None:
+        """To the device that reads heartbeats, as all events; to the first where none does."""
+        if words:
+            by_rank = sorted(self._subscribers, key=lambda each: HEARTBEAT not in each.wanted)
+            by_rank[0].told.extend(Text(channel, word) for word in words)
 
     def _made_ns(self, heard: Heard) -> int | None:
         """Time since boot; what came before the vehicle told any is taken for as old as the first it told."""
@@ -167,12 +238,17 @@ class MavlinkLink:
         if frame.is_vehicles:
             self._vehicle = self._vehicle or owner
             where = self._kinds.get(frame.message)
+            boot_before = clock.boot
             boot_ns = clock.hear(frame, where)
+            if self._rates is not None and clock.boot != boot_before:
+                self._rates.restarted()
             if boot_ns is not None and (where is not None or frame.message == SYSTEM_TIME):
                 late_ns = arrived_ns - boot_ns
                 key = (owner, clock.boot)
                 self._first_ns.setdefault(key, boot_ns)
                 self._least_late_ns[key] = min(late_ns, self._least_late_ns.get(key, late_ns))
+            if self._rates is not None:
+                self._rates.hear(frame, self._clock.monotonic_s())
         else:
             boot_ns = clock.boot_ns or None
         for subscriber in self._subscribers:

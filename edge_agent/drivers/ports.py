@@ -45,6 +45,18 @@ class Number(NamedTuple):
     reason: str = ""
 
 
+class Text(NamedTuple):
+    """Words that a device says: a mode, an event, a serial number. Counts as one reading.
+
+    Attributes:
+        channel: Name within the device.
+        text: As the device said it; at most `device_profiles.wire.limits.MAX_TEXT_BYTES` long.
+    """
+
+    channel: str
+    text: str
+
+
 @dataclass(frozen=True, slots=True)
 class Sample:
     """Values of one instant.
@@ -53,11 +65,18 @@ class Sample:
         observed_at_ns: The sensor's own time; None when it gave none: then the arrival counts. [ns]
         arrived_ns: When its first byte was read, by the wall clock. [ns]
         numbers: Each channel at most once.
+        texts: What it said in words.
     """
 
     observed_at_ns: int | None
     arrived_ns: int
     numbers: tuple[Number, ...]
+    texts: tuple[Text, ...] = ()
+
+    @property
+    def readings(self) -> int:
+        """Values that are there, and texts: what accounting counts."""
+        return sum(number.value is not None for number in self.numbers) + len(self.texts)
 
 
 Read = Sample | FrameRejected

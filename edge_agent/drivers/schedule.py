@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import asyncio
 import math
 import random
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from edge_agent.clock import Clock
+from edge_agent.drivers.watch import sleep_unless_hurried
 
 
 @dataclass(slots=True)
@@ -53,8 +53,8 @@ class Schedule:
         self._served_s = self.clock.monotonic_s()
 
     async def wait(self) -> None:
-        """Sleep until the next tick and begin it."""
-        await asyncio.sleep(self.next_in_s())
+        """Sleep until the next tick, or until somebody wants a measurement now, and begin it."""
+        await sleep_unless_hurried(self.next_in_s())
         self.served()
 
     def notes(self) -> dict[str, int]:

@@ -5,12 +5,14 @@ from __future__ import annotations
 import asyncio
 import errno
 import os
+import termios
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from edge_agent.drivers.fd import readable, writable
 from edge_agent.drivers.ports import LinkDown
+from edge_agent.drivers.watch import carried
 
 if TYPE_CHECKING:
     import serial
@@ -19,6 +21,7 @@ READ_BYTES_MAX: Final = 4096
 """A kernel tty buffer. [bytes]"""
 WRITE_S_MAX: Final = 5.0
 """A port that takes nothing for this long is hung; a request is a few bytes. [s]"""
+PSEUDO_TERMINALS: Final = Path("/dev/pts")
 OPEN_S_MAX: Final = 10.0
 """An adapter whose driver hangs in ``open`` is given up for this round. [s]"""
 
@@ -43,6 +46,11 @@ class LineFormat:
     def character_s(self) -> float:
         """Time of one character with its start, parity and stop bits. [s]."""
         return (1 + self.data_bits + (self.parity != "none") + self.stop_bits) / self.baud
+
+    @property
+    def words(self) -> str:
+        """As people write it."""
+        return f"{self.baud} baud {self.data_bits}{self.parity[0].upper()}{self.stop_bits}"
 
 
 class SerialPort:
@@ -91,6 +99,7 @@ class SerialPort:
             raise LinkDown(f"{self.path} is gone ({exc.strerror})") from exc
         if not data:
             raise LinkDown(f"{self.path} was hung up")
+        carried(data, sent=False)
         return data
 
     async def write(self, data: bytes) -> None:
@@ -101,6 +110,7 @@ class SerialPort:
         """
         assert self._port is not None, "write follows open"
         fd = int(self._port.fileno())
+        carried(data, sent=True)
         try:
             async with asyncio.timeout(WRITE_S_MAX):
                 while data:
@@ -152,6 +162,9 @@ class SerialPort:
 def _open(path: Path, line: LineFormat) -> serial.Serial:
     import serial  # noqa: PLC0415 - an agent without serial devices need not hold it in memory
 
+    if PSEUDO_TERMINALS in path.resolve().parents:
+        # It carries whole bytes at any speed; asked for parity again, the C library says that it cannot.
+        line = LineFormat(line.baud)
     try:
         return serial.Serial(
             str(path),
@@ -164,8 +177,9 @@ def _open(path: Path, line: LineFormat) -> serial.Serial:
         )
     except serial.SerialException as exc:
         raise LinkDown(_why(path, exc)) from exc
-    except (OSError, ValueError) as exc:
-        raise LinkDown(f"{path} cannot be used at {line.baud} baud: {exc}") from exc
+    except (OSError, ValueError, termios.error) as exc:
+        why = exc.args[-1] if exc.args else exc
+        raise LinkDown(f"{path} cannot be set to {line.words}: {why}") from exc
 
 
 def _why(path: Path, exc: OSError) -> str:

@@ -12,6 +12,7 @@ from device_profiles.engine.profile import Profile
 from edge_agent.clock import Clock
 from edge_agent.drivers.ports import LinkDown, Read
 from edge_agent.drivers.profiled import reads_of
+from edge_agent.drivers.watch import carried
 
 SYS: Final = Path("/sys")
 ATTRIBUTE_BYTES_MAX: Final = 4096
@@ -71,6 +72,7 @@ class SysfsInstrument:
         if not done:
             raise LinkDown(f"{self._folder} does not answer: the kernel has waited {ANSWER_S_MAX:g} s for the sensor")
         asked, self._asking = self._asking, None
+        carried(asked.result(), sent=False)
         return reads_of(self._profile.decode(asked.result()), arrived_ns)
 
     async def close(self) -> None:

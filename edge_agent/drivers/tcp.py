@@ -7,6 +7,7 @@ import socket
 from typing import Final
 
 from edge_agent.drivers.ports import LinkDown
+from edge_agent.drivers.watch import carried
 
 READ_BYTES_MAX: Final = 4096
 CONNECT_S_MAX: Final = 10.0
@@ -73,6 +74,7 @@ class TcpStream:
             raise LinkDown(f"{self.host}:{self.port}: {exc.strerror or exc}") from exc
         if not data:
             raise LinkDown(f"{self.host}:{self.port} closed the connection")
+        carried(data, sent=False)
         return data
 
     async def write(self, data: bytes) -> None:
@@ -82,6 +84,7 @@ class TcpStream:
             LinkDown: The peer closed, vanished or takes nothing.
         """
         assert self._writer is not None, "write follows open"
+        carried(data, sent=True)
         try:
             async with asyncio.timeout(WRITE_S_MAX):
                 self._writer.write(data)

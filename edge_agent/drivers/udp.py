@@ -1,4 +1,4 @@
-"""Datagrams that others send here, as a byte stream: autopilots and routers speak MAVLink to an address."""
+"""Datagrams as a byte stream: autopilots and routers send MAVLink to an address, or wait for who calls at theirs."""
 
 from __future__ import annotations
 
@@ -15,8 +15,10 @@ class _Inbox(asyncio.DatagramProtocol):
     def __init__(self) -> None:
         self.datagrams: asyncio.Queue[bytes] = asyncio.Queue(WAITING_MAX)
         self.dropped = 0
+        self.sender: tuple[str, int] | None = None
 
-    def datagram_received(self, data: bytes, addr: object) -> None:  # noqa: ARG002 - any sender: the frames say who
+    def datagram_received(self, data: bytes, addr: tuple[str, int]) -> None:
+        self.sender = addr
         if self.datagrams.full():
             self.datagrams.get_nowait()
             self.dropped += 1
@@ -66,8 +68,36 @@ class UdpInput:
             parts.append(datagrams.get_nowait())
         return b"".join(parts)
 
+    async def write(self, data: bytes) -> None:
+        """Answer who sent the newest datagram; nobody before the first."""
+        if self._transport is not None and self._inbox is not None and self._inbox.sender is not None:
+            self._transport.sendto(data, self._inbox.sender)
+
     async def close(self) -> None:
         """Stop listening; never raises."""
         transport, self._transport, self._inbox = self._transport, None, None
         if transport is not None:
             transport.close()
+
+
+class UdpOutput(UdpInput):
+    """Calls at an address; what comes back from there is read. Somebody there must be spoken to before he answers."""
+
+    async def open(self) -> None:
+        """Prepare to speak.
+
+        Raises:
+            LinkDown: The name is not known, or there is no way to it.
+        """
+        loop = asyncio.get_running_loop()
+        try:
+            self._transport, self._inbox = await loop.create_datagram_endpoint(
+                _Inbox, remote_addr=(self.host, self.port)
+            )
+        except OSError as exc:
+            raise LinkDown(f"udp {self.host}:{self.port}: {exc.strerror or exc}") from exc
+
+    async def write(self, data: bytes) -> None:
+        """Send one datagram."""
+        if self._transport is not None:
+            self._transport.sendto(data)

@@ -72,7 +72,7 @@ class IntoOutbox:
             fresh.append(row.key)
             steps += self._builder(row).add(row.sample)
             self.taken += 1
-            self.readings += sum(number.value is not None for number in row.sample.numbers)
+            self.readings += row.sample.readings
         if not fresh:
             return
         for builder in self._builders.values():

@@ -39,6 +39,7 @@ class Counts:
         known: Rows that an earlier import had brought.
         flights: Flights of vehicles.
         arm_windows: Times that motors were armed.
+        events: What vehicles said in words: modes, mission items, flights. They are readings, too.
         missing: Values without a number, by reason.
         rejects: Records that were not read, by reason.
         notes: What else a person should know, by name.
@@ -51,6 +52,7 @@ class Counts:
     known: int = 0
     flights: int = 0
     arm_windows: int = 0
+    events: int = 0
     missing: Counter[str] = field(default_factory=Counter)
     rejects: Counter[str] = field(default_factory=Counter)
     notes: Counter[str] = field(default_factory=Counter)

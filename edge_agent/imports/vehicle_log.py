@@ -19,11 +19,14 @@ from device_profiles.engine.payload import Payload
 from device_profiles.engine.profile import Profile
 from device_profiles.mavlink import table
 from device_profiles.rejects import FrameRejected
-from edge_agent.drivers.ports import Number, Sample
+from edge_agent.drivers.ports import Number, Sample, Text
 from edge_agent.drivers.profiled import sample_of
 from edge_agent.imports.model import Counts, ImportedRow, key_of
-from edge_agent.telemetry.flights import Flights
+from edge_agent.telemetry.events import HEARD, VehicleEvents
+from edge_agent.telemetry.flights import HEARTBEAT, Flights
 
+BOOT_BYTES: Final = 4
+"""Messages whose time has this size count from boot for sure; longer ones may be UTC. [bytes]"""
 VENDOR: Final = "mavlink/"
 PIECE_BYTES: Final = 1 << 18
 _US_NS: Final = 1_000
@@ -71,7 +74,9 @@ class VehicleLog:
             where = timed(table.known(number))
             if where is not None:
                 self._kinds[number] = where
+        self._since_boot = {number for number, where in self._kinds.items() if where.size == BOOT_BYTES}
         self._profiles = _profiles()
+        self._events: dict[tuple[int, int], VehicleEvents] = {}
         self._said: Counter[bytes] = Counter()
         self._said_at_ns = 0
 
@@ -83,12 +88,17 @@ class VehicleLog:
         copies = Copies(self._kinds)
         scan = MavlinkScan(table.crc_extras(), lead=self._lead)
         for frame in self._frames(scan):
+            has_time = frame.system == vehicle and frame.message in self._since_boot
+            counts.notes["timed_frames"] += has_time
             if copies.is_copy(frame):
                 counts.copies += 1
                 continue
             counts.kept += 1
+            counts.notes["timed_kept"] += has_time
             boot, boot_ns = self._hear(clocks, frame, vehicle)
             yield from self._read(frame, boot, boot_ns, vehicle)
+            if frame.is_vehicles and frame.message in HEARD and boot_ns is not None:
+                yield from self._told(frame, boot, boot_ns, vehicle)
         counts.frames = scan.frames
         if scan.checksum_errors:
             counts.rejects["checksum"] = scan.checksum_errors
@@ -177,13 +187,29 @@ class VehicleLog:
             if all(each.value is None for each in sample.numbers):
                 continue
             key = key_of(
-                "mavlink", boot_ns or 0, frame.system, frame.component, *self._told(frame, boot_ns or 0), number
+                "mavlink", boot_ns or 0, frame.system, frame.component, *self._content(frame, boot_ns or 0), number
             )
             # The vehicle's own time counts: that of the receiver it carries is one of its readings.
             placed = Sample(observed_at_ns, observed_at_ns, sample.numbers)
             yield ImportedRow(self._name(frame, profile, vehicle), profile.id, placed, key)
 
-    def _told(self, frame: Frame, boot_ns: int) -> tuple[int, bytes, int]:
+    def _told(self, frame: Frame, boot: int, boot_ns: int, vehicle: int) -> Iterator[ImportedRow]:
+        """Events: what changed. How a vehicle was when the file begins is no event, so that a part of it adds none."""
+        profile = self._profiles.get(HEARTBEAT)
+        at_ns = self._utc_ns(frame.system, boot, boot_ns)
+        events = self._events.setdefault((frame.system, boot), VehicleEvents()).hear(frame, boot_ns)
+        if profile is None or at_ns is None:
+            return
+        for event in events:
+            if event.is_first:
+                continue
+            self.counts.events += 1
+            self.counts.readings += 1
+            key = key_of("mavlink event", boot_ns, frame.system, event.channel, event.text)
+            sample = Sample(at_ns, at_ns, (), (Text(event.channel, event.text),))
+            yield ImportedRow(self._name(frame, profile, vehicle), profile.id, sample, key)
+
+    def _content(self, frame: Frame, boot_ns: int) -> tuple[int, bytes, int]:
         """What a frame says, and how often it was said at this instant.
 
         A stick that does not move says the same again and again, also while the vehicle, whose time it gets, is silent.

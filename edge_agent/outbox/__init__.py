@@ -1,7 +1,7 @@
 """The agent's durable outbox: one SQLite file, every commit fsynced."""
 
 from edge_agent.outbox.outbox import Outbox
-from edge_agent.outbox.rows import decode_rows, encode_rows
+from edge_agent.outbox.rows import decode_rows, decode_texts, encode_rows
 from edge_agent.outbox.types import (
     Accept,
     BlockUnreadable,
@@ -26,5 +26,6 @@ __all__ = [
     "Seal",
     "Sealed",
     "decode_rows",
+    "decode_texts",
     "encode_rows",
 ]

@@ -9,12 +9,12 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 
-from device_profiles.wire.model import ColumnSpec, Row
+from device_profiles.wire.model import ColumnSpec, Row, TextEvent
 from device_profiles.wire.values import Scaled, Value
 
 
-def encode_rows(specs: Sequence[ColumnSpec], rows: Sequence[Row]) -> bytes:
-    """Rows of one device under the same columns, as bytes."""
+def encode_rows(specs: Sequence[ColumnSpec], rows: Sequence[Row], texts: Sequence[TextEvent] = ()) -> bytes:
+    """Rows of one device under the same columns, and what it said in words, as bytes."""
     values: list[list[int | float | None]] = []
     scales: list[int | list[int]] = []
     for column in zip(*(row.values for row in rows), strict=True):
@@ -32,11 +32,13 @@ def encode_rows(specs: Sequence[ColumnSpec], rows: Sequence[Row]) -> bytes:
     }
     if any(row.flags for row in rows):
         fields["flags"] = [row.flags for row in rows]
+    if texts:
+        fields["texts"] = [(text.channel, text.observed_at_ns, text.text) for text in texts]
     return json.dumps(fields, separators=(",", ":")).encode()
 
 
 def decode_rows(data: bytes) -> tuple[list[ColumnSpec], list[Row]]:
-    """The inverse of `encode_rows`.
+    """The rows that `encode_rows` wrote.
 
     Raises:
         ValueError: Not what it wrote.
@@ -53,6 +55,18 @@ def decode_rows(data: bytes) -> tuple[list[ColumnSpec], list[Row]]:
     except (KeyError, TypeError) as exc:
         raise ValueError(f"not rows: {exc}") from exc
     return specs, rows
+
+
+def decode_texts(data: bytes) -> tuple[TextEvent, ...]:
+    """The texts that `encode_rows` wrote.
+
+    Raises:
+        ValueError: Not what it wrote.
+    """
+    try:
+        return tuple(TextEvent(*text) for text in json.loads(data).get("texts", ()))
+    except (AttributeError, TypeError) as exc:
+        raise ValueError(f"not texts: {exc}") from exc
 
 
 def _column(numbers: list[int | float | None], scale: int | list[int], count: int) -> list[Value | None]:

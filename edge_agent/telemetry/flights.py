@@ -43,10 +43,12 @@ class Flights:
     Attributes:
         flights: In the air.
         arm_windows: Motors armed.
+        is_known: Whether enough was heard to tell if it flies: an armed vehicle may be on the ground.
     """
 
     flights: list[Span] = field(default_factory=list)
     arm_windows: list[Span] = field(default_factory=list)
+    is_known: bool = False
     _says_landed: bool = False
 
     @property
@@ -62,18 +64,25 @@ class Flights:
     def hear(self, frame: Frame, at_ns: int) -> None:
         """Take a frame of the vehicle; ``at_ns`` is its time since boot. [ns]."""
         payload = frame.payload.ljust(32, b"\0")
-        if frame.message == HEARTBEAT and payload[4] != _GROUND_STATION and payload[5] != _NO_AUTOPILOT:
+        if frame.message == HEARTBEAT and is_autopilots_heartbeat(payload):
             _follow(self.arm_windows, is_on=bool(payload[6] & _ARMED), at_ns=at_ns)
             if not self.is_armed and not self._says_landed:
+                self.is_known = True
                 _follow(self.flights, is_on=False, at_ns=at_ns)
         elif frame.message == EXTENDED_SYS_STATE and payload[1] in {_GROUND, _AIR, _TAKEOFF, _LANDING}:
-            self._says_landed = True
+            self._says_landed = self.is_known = True
             _follow(self.flights, is_on=payload[1] != _GROUND, at_ns=at_ns)
         elif frame.message == GLOBAL_POSITION_INT and self.is_armed and not self._says_landed:
             height_mm = int.from_bytes(payload[16:20], "little", signed=True)
             north, east = (int.from_bytes(payload[at : at + 2], "little", signed=True) for at in (20, 22))
             if height_mm > HIGH_MM or north * north + east * east > FAST_CM_S * FAST_CM_S:
+                self.is_known = True
                 _follow(self.flights, is_on=True, at_ns=at_ns)
+
+
+def is_autopilots_heartbeat(payload: bytes) -> bool:
+    """Whether a heartbeat is a vehicle's, not a camera's or ground station's."""
+    return payload[4] != _GROUND_STATION and payload[5] != _NO_AUTOPILOT
 
 
 def _follow(spans: list[Span], *, is_on: bool, at_ns: int) -> None:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Final, NamedTuple
 
 from device_profiles.quality import Flag
@@ -93,7 +94,7 @@ def placed(sample: Sample, place: Place | None) -> Sample:
     """A sample with its place beside its numbers; with missing ones where it is not known."""
     own = {number.channel for number in sample.numbers}
     numbers = [number for number in _numbers(place) if number.channel not in own]
-    return Sample(sample.observed_at_ns, sample.arrived_ns, (*sample.numbers, *numbers))
+    return replace(sample, numbers=(*sample.numbers, *numbers))
 
 
 def _numbers(place: Place | None) -> tuple[Number, ...]:

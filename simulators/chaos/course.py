@@ -10,10 +10,9 @@ from dataclasses import dataclass, field
 from random import Random
 from typing import Final
 
-from simulators.chaos.faults import FAULTS, NEED_MOUNT
+from simulators.chaos.faults import FAULTS, possible
 from simulators.chaos.judge import Findings, judge
 from simulators.chaos.site import Site
-from simulators.chaos.small_disk import can_mount
 from simulators.demo.processes import DemoError
 
 _SLOW_S: Final = 8.0
@@ -91,8 +90,8 @@ def plan(cycles: int, seed: int, *, only: int | None = None, kinds: Sequence[str
         only: Just this cycle of the same run.
         kinds: The kinds to choose among; all when empty.
     """
-    # Whoever may not mount plays without; a seed then gives another course, as with another choice of kinds.
-    names = [name for name in kinds or FAULTS if can_mount() or name not in NEED_MOUNT]
+    # Whoever may not mount or cannot compile plays without; a seed then gives another course, as with other kinds.
+    names = [name for name in kinds or FAULTS if possible(name)]
     found: list[Cycle] = []
     for number in range(max(cycles, (only or 0) + 1)):
         deck, card = divmod(number, len(names))

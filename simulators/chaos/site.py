@@ -20,6 +20,7 @@ from simulators.chaos.small_disk import can_mount, small_disk
 from simulators.demo.accounts import ask
 from simulators.demo.broker import Broker, Kind, free_port, start_broker
 from simulators.demo.processes import DemoError, Process, Stage, run_harkara, wait_for
+from simulators.host_trouble.host import Host, build, can_build
 from simulators.link_proxy import LinkProxy
 
 UNCOMMITTED_NS: Final = 2_000_000_000
@@ -71,6 +72,7 @@ class Station:
         gauge: Its sensor.
         link: Between it and the broker.
         begin_ns: Time of its gauge's line 0, UTC. [ns]
+        host: That the agent runs on; None where no library for it can be built.
     """
 
     number: int
@@ -79,6 +81,7 @@ class Station:
     gauge: Process
     link: LinkProxy
     begin_ns: int
+    host: Host | None
 
     @property
     def mood(self) -> Path:
@@ -182,6 +185,9 @@ class Site:
         (folder / "card").mkdir(parents=True)
         if can_mount():
             links.enter_context(small_disk(folder / "card"))
+        host = None
+        if can_build():
+            host = Host(folder / "host", folder / "card", build(self.root / "lib"), is_mounted=can_mount())
         link = links.enter_context(LinkProxy(self.broker.port))
         secret(folder / "password", self.passwords[name])
         config = folder / "agent.toml"
@@ -194,8 +200,9 @@ class Site:
         )
         wait_for((folder / "gauge.tty").is_symlink, "the gauge's port", timeout_s=_START_S, process=gauge)
         self.deaf.append(Deaf(number, 0, time.time_ns()))
-        process = self.stage.harkara(name, "agent", "run", "--config", str(config))
-        return Station(number, folder, process, gauge, link, begin_ns)
+        environ = host.environ if host is not None else None
+        process = self.stage.harkara(name, "agent", "run", "--config", str(config), environ=environ)
+        return Station(number, folder, process, gauge, link, begin_ns, host)
 
     def _listen_along(self) -> mqtt.Client:
         """Overhear blocks, so that they can be said again later."""

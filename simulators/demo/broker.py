@@ -7,6 +7,7 @@ import shutil
 import socket
 import subprocess
 import sys
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final, Literal
@@ -84,6 +85,30 @@ def start_broker(stage: Stage, kind: Kind, folder: Path, passwords: dict[str, st
         config = _mosquitto_config(folder, port, words, passwords)
         process = stage.start("broker", [find_mosquitto() or "mosquitto", "-c", str(config)])
     broker = Broker(kind, port, process)
+    broker.wait()
+    return broker
+
+
+def start_open_broker(stage: Stage, folder: Path, lines: Sequence[str] = ()) -> Broker:
+    """Start a Mosquitto that lets everybody in, and wait until it listens: for loads on loopback.
+
+    Args:
+        stage: Who stops it.
+        folder: For its configuration.
+        lines: More of its configuration.
+
+    Raises:
+        DemoError: Mosquitto is not installed, or did not start.
+    """
+    binary = find_mosquitto()
+    if binary is None:
+        raise DemoError("mosquitto is not installed; mend: apt install mosquitto")
+    port = free_port()
+    config = folder / "mosquitto.conf"
+    usual = [f"listener {port} 127.0.0.1", "allow_anonymous true", "max_queued_messages 0", "set_tcp_nodelay true"]
+    usual += ["max_inflight_messages 0", f"user {getpass.getuser()}"]
+    config.write_text("\n".join([*usual, *lines]) + "\n", encoding="utf-8")
+    broker = Broker("mosquitto", port, stage.start("mosquitto", [binary, "-c", str(config)]))
     broker.wait()
     return broker
 

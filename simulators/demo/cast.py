@@ -11,7 +11,7 @@ from typing import Any, Final
 
 from simulators.demo.accounts import ask
 from simulators.demo.broker import Broker, Kind, free_port, start_broker
-from simulators.demo.layout import AGENT, COLLECTOR_USER, GNSS, PLAIN_USER, WEATHER, Layout, write_configs
+from simulators.demo.layout import AGENT, AIR, COLLECTOR_USER, DRONE, GNSS, PLAIN_USER, WEATHER, Layout, write_configs
 from simulators.demo.processes import DemoError, Process, Stage, run_harkara, wait_for
 
 STATION_INTERVAL_S: Final = 0.2
@@ -44,6 +44,7 @@ class Cast:
         kind: Which broker.
         seed: Decides the station's values.
         recording: The receiver to replay, or None.
+        flight_s: When the drone must have landed; nought without a drone. [s]
         page: Address of the collector's page.
     """
 
@@ -52,6 +53,7 @@ class Cast:
     kind: Kind
     seed: int
     recording: Path | None
+    flight_s: float = 0.0
     page: str = ""
     broker: Broker = field(init=False)
     collector: Process = field(init=False)
@@ -64,7 +66,8 @@ class Cast:
     @property
     def devices(self) -> list[str]:
         """Device ids of the sensors."""
-        return [WEATHER, *([GNSS] if self.recording is not None else [])]
+        on_board = [*DRONE, AIR] if self.flight_s else []
+        return [WEATHER, *([GNSS] if self.recording is not None else []), *on_board]
 
     def start_servers(self) -> None:
         """Start broker and collector and enrol the agent; on return the collector answers."""
@@ -78,7 +81,7 @@ class Cast:
             broker_port=self.broker.port,
             web_port=web_port,
             passwords=self._passwords,
-            gnss=self.recording is not None,
+            devices=self.devices,
         )
         config = str(self.layout.collector_config)
         run_harkara("device", "add", AGENT, "--config", config)
@@ -110,7 +113,13 @@ class Cast:
             replay = ["simulate", "replay", str(self.recording), "--port-link", str(self.layout.port(GNSS))]
             replay += ["--device", GNSS, "--loop", "--rebase", "now"]
             self.sensors.append(self.stage.harkara("receiver", *replay, *common, str(self.layout.truth(GNSS))))
-        ports = [self.layout.plain_port, *(self.layout.port(device) for device in self.devices)]
+        if self.flight_s:
+            flight = [sys.executable, "-m", "simulators.demo.flight", "--seconds", str(self.flight_s)]
+            flight += ["--drone-link", str(self.layout.drone_port), "--air-link", str(self.layout.port(AIR))]
+            flight += ["--folder", str(self.layout.ports), "--seed", str(self.seed)]
+            self.sensors.append(self.stage.start("flight", flight))
+        on_ports = [self.layout.drone_port if each in DRONE else self.layout.port(each) for each in self.devices]
+        ports = [self.layout.plain_port, *on_ports]
         wait_for(
             lambda: all(port.is_symlink() for port in ports),
             "the sensors' ports",

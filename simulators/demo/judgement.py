@@ -7,7 +7,8 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any, Final
 
-from simulators.demo.layout import Layout
+from simulators.demo.layout import AIR, DRONE, Layout
+from simulators.demo.places import Places, judge_places, read_places, split
 from simulators.demo.processes import run_harkara
 from simulators.oracle import Stored, Verdict, Window, expectations, judge
 from simulators.truth import Emission, read_truth
@@ -52,6 +53,11 @@ class Figures:
         broker: Which broker it was.
         plain_read: Readings the plain publisher had read from the same station.
         plain_lost: Of them, what its subscriber never received.
+        placed: Instants of readings on board that have a place; nought without a drone.
+        without_place: Such instants where no place could be known: the agent was dead, or heard no position.
+        place_error_p50_m: Half of the places are this near to where the sensor really was. [m]
+        place_error_p95_m: 95 of a hundred are. [m]
+        place_error_max_m: All are. [m]
     """
 
     emitted: int
@@ -70,6 +76,11 @@ class Figures:
     broker: str
     plain_read: int
     plain_lost: int
+    placed: int = 0
+    without_place: int = 0
+    place_error_p50_m: float = 0.0
+    place_error_p95_m: float = 0.0
+    place_error_max_m: float = 0.0
 
     @property
     def kept(self) -> bool:
@@ -89,13 +100,27 @@ class Figures:
         )
 
 
-def judge_devices(layout: Layout, devices: Iterable[str], kills: Iterable[Kill]) -> Verdict:
-    """Compare every sensor's own log with what a query of its device gives."""
+def judge_devices(layout: Layout, devices: Iterable[str], kills: Iterable[Kill]) -> tuple[Verdict, Places]:
+    """Compare every sensor's own log with what a query of its device gives, and places with where the drone was."""
     emissions = {device: list(read_truth(layout.truth(device))) for device in devices}
     windows = [window for device, said in emissions.items() for window in down_windows(device, said, kills)]
     expected = expectations(emission for said in emissions.values() for emission in said)
-    stored = (row for device in emissions for row in query(layout, device))
-    return judge(expected, stored, windows)
+    placed: list[Stored] = []
+    positions: list[int] = []
+    instants: list[int] = []
+
+    def stored() -> Iterator[Stored]:
+        for row in split((row for device in emissions for row in query(layout, device)), AIR, placed):
+            if row.device == AIR:
+                instants.append(row.observed_at_ns)
+            elif row.device == DRONE[0] and row.channel == "latitude":
+                positions.append(row.observed_at_ns)
+            yield row
+
+    verdict = judge(expected, stored(), windows)
+    if AIR not in emissions:
+        return verdict, Places()
+    return verdict, judge_places(read_places(layout.places), placed, instants, positions, verdict)
 
 
 def down_windows(device: str, emissions: list[Emission], kills: Iterable[Kill]) -> Iterator[Window]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -14,6 +14,10 @@ from simulators.weather import UNITS
 AGENT: Final = "demo-station"
 WEATHER: Final = "weather"
 GNSS: Final = "gnss"
+AIR: Final = "air"
+"""The sensor on board of the drone."""
+DRONE: Final = ("drone-position", "drone-attitude", "drone-gnss")
+"""What reads the autopilot's messages, each through the profile of its name."""
 COLLECTOR_USER: Final = "harkara-collector"
 PLAIN_USER: Final = "plain"
 
@@ -87,6 +91,16 @@ class Layout:
         return self.ports / f"{device}.truth.jsonl"
 
     @property
+    def drone_port(self) -> Path:
+        """The autopilot's port, shared by the devices that read it."""
+        return self.ports / "drone.tty"
+
+    @property
+    def places(self) -> Path:
+        """Where the sensor on board really was at each reading."""
+        return self.ports / f"{AIR}.places.jsonl"
+
+    @property
     def plain_port(self) -> Path:
         """The station's second port, for the plain publisher."""
         return self.ports / "plain.tty"
@@ -107,7 +121,9 @@ class Layout:
         return self.collector / "data" / "collector.sock"
 
 
-def write_configs(layout: Layout, *, broker_port: int, web_port: int, passwords: Mapping[str, str], gnss: bool) -> None:
+def write_configs(
+    layout: Layout, *, broker_port: int, web_port: int, passwords: Mapping[str, str], devices: Sequence[str]
+) -> None:
     """Write ``agent.toml`` and ``collector.toml`` with their password files.
 
     Args:
@@ -115,15 +131,15 @@ def write_configs(layout: Layout, *, broker_port: int, web_port: int, passwords:
         broker_port: TCP port of the broker on loopback.
         web_port: TCP port for the page.
         passwords: By user name.
-        gnss: Whether a receiver is on the second port.
+        devices: Ids of the sensors.
     """
     _secret(layout.agent / "password", passwords[AGENT])
     _secret(layout.collector / "password", passwords[COLLECTOR_USER])
-    layout.agent_config.write_text(_agent_toml(layout, broker_port, gnss=gnss), encoding="utf-8")
+    layout.agent_config.write_text(_agent_toml(layout, broker_port, devices), encoding="utf-8")
     layout.collector_config.write_text(_collector_toml(broker_port, web_port), encoding="utf-8")
 
 
-def _agent_toml(layout: Layout, broker_port: int, *, gnss: bool) -> str:
+def _agent_toml(layout: Layout, broker_port: int, devices: Sequence[str]) -> str:
     channels = "\n".join(f'{channel} = {{ unit = "{unit}" }}' for channel, unit in UNITS.items())
     text = f"""\
 agent = "{AGENT}"
@@ -151,7 +167,7 @@ reconnect_s_max = 0.5
 [device.channels]
 {channels}
 """
-    if gnss:
+    if GNSS in devices:
         text += f"""
 [[device]]
 id = "{GNSS}"
@@ -160,7 +176,27 @@ port = "{layout.port(GNSS).absolute()}"
 seal_after_s = 5.0
 reconnect_s_max = 0.5
 """
-    return text
+    return text + "".join(_on_board(layout, device) for device in devices if device in (AIR, *DRONE))
+
+
+def _on_board(layout: Layout, device: str) -> str:
+    if device == AIR:
+        reads = f"""driver = "lines"
+port = "{layout.port(AIR).absolute()}"
+format = "json"
+time = "time"
+place_from = "{DRONE[0]}"     # each reading gets the place between two of these positions"""
+    else:
+        reads = f'''driver = "mavlink"
+profile = "mavlink/{device.removeprefix("drone-")}"
+port = "{layout.drone_port.absolute()}"'''
+    return f"""
+[[device]]
+id = "{device}"
+{reads}
+seal_after_s = 5.0
+reconnect_s_max = 0.5
+"""
 
 
 def _collector_toml(broker_port: int, web_port: int) -> str:

@@ -9,7 +9,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import FrameType, TracebackType
@@ -60,6 +60,7 @@ class Process:
         command: What was started.
         log: Where its output goes, appended over restarts.
         stop_s: How long it may take to end when asked. [s]
+        environ: Beside this process's own.
         popen: The running (or ended) process.
     """
 
@@ -67,6 +68,7 @@ class Process:
     command: tuple[str, ...]
     log: Path
     stop_s: float = _STOP_S
+    environ: Mapping[str, str] = field(default_factory=dict)
     popen: subprocess.Popen[bytes] = field(init=False)
 
     def __post_init__(self) -> None:
@@ -76,7 +78,12 @@ class Process:
         """Start it (again), in a group of its own, so that a Ctrl-C reaches only the demonstration."""
         with interrupted_later(), self.log.open("ab") as log:
             self.popen = subprocess.Popen(  # noqa: S603 - our own commands
-                self.command, stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True
+                self.command,
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=log,
+                start_new_session=True,
+                env={**os.environ, **self.environ},
             )
 
     @property
@@ -135,16 +142,16 @@ class Stage:
                 process.signal_group(signal.SIGKILL)
                 process.popen.wait()
 
-    def start(self, name: str, command: Sequence[str]) -> Process:
-        """Start a process that this stage will stop."""
+    def start(self, name: str, command: Sequence[str], *, environ: Mapping[str, str] | None = None) -> Process:
+        """Start a process that this stage will stop; ``environ`` comes on top of this process's own."""
         with interrupted_later():
-            process = Process(name, tuple(command), self.logs / f"{name}.log")
+            process = Process(name, tuple(command), self.logs / f"{name}.log", environ=environ or {})
             self.processes.append(process)
         return process
 
-    def harkara(self, name: str, *words: str) -> Process:
+    def harkara(self, name: str, *words: str, environ: Mapping[str, str] | None = None) -> Process:
         """Start ``harkara WORDS`` with this interpreter."""
-        return self.start(name, [*harkara_command(), *words])
+        return self.start(name, [*harkara_command(), *words], environ=environ)
 
     def stop(self, *processes: Process) -> None:
         """Ask with SIGTERM, one after the other in the order given, and wait; SIGKILL for what does not listen."""

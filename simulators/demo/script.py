@@ -19,7 +19,7 @@ OUTAGE_S: Final = 10.0
 _CUT_SHARE: Final = 0.2
 _KILL_AFTER_CUT_S: Final = 6.0
 _RESTART_AFTER_S: Final = 2.0
-_LAST_WAY_S: Final = 8.0
+LAST_WAY_S: Final = 8.0
 """Kept at the end for what is under way: sealing of the last block, its receipt and the lake's commit."""
 _SETTLE_S: Final = 90.0
 _SHOW_EVERY_S: Final = 0.5
@@ -82,7 +82,7 @@ class Script:
         self._dead = ()
         self._event("broker back; it remembers nothing")
 
-        self._until(self.seconds - _LAST_WAY_S)
+        self._until(self.seconds - LAST_WAY_S)
         cast.stop_sensors()
         self._dead = tuple(cast.sensors)
         self._event("sensors stopped; what is under way arrives")
@@ -103,16 +103,17 @@ class Script:
 
     def _judge(self) -> tuple[Figures, Verdict]:
         cast = self.cast
-        verdict = judge_devices(cast.layout, cast.devices, self._kills)
+        verdict, places = judge_devices(cast.layout, cast.devices, self._kills)
         agent = cast.agent_status()
         if agent is None:
             raise DemoError(f"the agent does not answer: {cast.agent.last_words()}")
         self._plain.update()
         figures = Figures(
-            emitted=verdict.emitted,
+            # A place is a reading, too: nobody said it, the agent worked it out.
+            emitted=verdict.emitted + places.readings,
             unread_while_down=verdict.unread_while_down,
             accepted=int(agent["accepted"]),
-            stored=verdict.stored,
+            stored=verdict.stored + places.readings,
             altered=verdict.altered + verdict.unexpected,
             pending=int(agent["pending"]),
             recorded_loss=int(agent["recorded_loss"]),
@@ -125,6 +126,11 @@ class Script:
             broker=cast.kind,
             plain_read=self._plain.read,
             plain_lost=self._plain.lost(settled=True),
+            placed=places.placed,
+            without_place=places.without,
+            place_error_p50_m=places.share(0.5),
+            place_error_p95_m=places.share(0.95),
+            place_error_max_m=places.share(1.0),
         )
         return figures, verdict
 

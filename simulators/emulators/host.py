@@ -13,13 +13,57 @@ from simulators.emulators.port import Emulator, Measurement, Model, Requests
 from simulators.frames import Frame
 from simulators.pty_port import PtyPort
 
-_REST_S: Final = 0.005
+REST_S: Final = 0.005
 """A request that stays without its end for this long was none. [s]"""
 _RTU_BYTES: Final = {1: 8, 2: 8, 3: 8, 4: 8, 5: 8, 6: 8}
 """Length of a Modbus request by its function. [bytes]"""
 
 Values = Callable[[Model, int], Mapping[str, float | None]]
 """What is true for a device of a model at an instant, UTC Unix time in ns."""
+
+
+class Cutter:
+    """Cuts what is heard on a line into whole requests.
+
+    Args:
+        requests: How a request of these devices ends.
+    """
+
+    def __init__(self, requests: Requests) -> None:
+        self._requests = requests
+        self._held = bytearray()
+
+    @property
+    def holds(self) -> bool:
+        """Whether a request has begun."""
+        return bool(self._held)
+
+    def feed(self, heard: bytes) -> Iterator[bytes]:
+        """Whole requests; call it with nothing after a silence of ``REST_S``, which ends what never became one."""
+        if heard:
+            self._held += heard
+        elif self._requests == "rtu":
+            self._held.clear()
+        while (end := self._end()) > 0:
+            request = bytes(self._held[:end])
+            del self._held[:end]
+            yield request
+
+    def _end(self) -> int:
+        """Where the first whole request ends; nought when there is none."""
+        held = self._held
+        if self._requests == "rtu":
+            size = _RTU_BYTES.get(held[1], 0) if len(held) > 1 else 0
+            return size if 0 < size <= len(held) else 0
+        if self._requests == "sdi-12":
+            return held.find(b"!") + 1
+        if self._requests == "shdlc":
+            first = held.find(b"\x7e")
+            return held.find(b"\x7e", first + 1) + 1 if first >= 0 else 0
+        if self._requests == "line":
+            return next((index + 1 for index, byte in enumerate(held) if byte in b"\r\n"), 0)
+        held.clear()
+        return 0
 
 
 class SerialHost:
@@ -41,8 +85,7 @@ class SerialHost:
         self.requests = 0
         self.answers = 0
         self._port, self._devices, self._values, self._character_s = port, devices, values, character_s
-        self._cut: Requests = next(iter(kinds), "none")
-        self._held = bytearray()
+        self._cutter = Cutter(next(iter(kinds), "none"))
         self._queue: list[tuple[int, bytes]] = []
         self._numbers = [0] * len(devices)
         self._due_ns = [0] * len(devices)
@@ -54,17 +97,13 @@ class SerialHost:
             self._measure(now_ns)
             self._say(now_ns)
             heard = self._port.read(self._patience_s(time.time_ns()))
-            if heard:
-                self._held += heard
-            elif self._held and self._cut == "rtu":
-                self._held.clear()
-            for request in self._requests():
+            for request in self._cutter.feed(heard):
                 self._answer(request)
 
     def _patience_s(self, now_ns: int) -> float:
         next_ns = min([at for at, _ in self._queue] + self._due_ns)
         wait_s = max(0.0, (next_ns - now_ns) / 1e9)
-        return min(wait_s, _REST_S if self._held else 0.1)
+        return min(wait_s, REST_S if self._cutter.holds else 0.1)
 
     def _measure(self, now_ns: int) -> None:
         for index, (model, device) in enumerate(self._devices):
@@ -95,28 +134,6 @@ class SerialHost:
     def _say(self, now_ns: int) -> None:
         while self._queue and self._queue[0][0] <= now_ns:
             self._port.write(self._queue.pop(0)[1])
-
-    def _requests(self) -> Iterator[bytes]:
-        while (end := self._end()) > 0:
-            request = bytes(self._held[:end])
-            del self._held[:end]
-            yield request
-
-    def _end(self) -> int:
-        """Where the first whole request ends; nought when there is none."""
-        held = self._held
-        if self._cut == "rtu":
-            size = _RTU_BYTES.get(held[1], 0) if len(held) > 1 else 0
-            return size if 0 < size <= len(held) else 0
-        if self._cut == "sdi-12":
-            return held.find(b"!") + 1
-        if self._cut == "shdlc":
-            first = held.find(b"\x7e")
-            return held.find(b"\x7e", first + 1) + 1 if first >= 0 else 0
-        if self._cut == "line":
-            return next((index + 1 for index, byte in enumerate(held) if byte in b"\r\n"), 0)
-        held.clear()
-        return 0
 
 
 @contextmanager

@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Final
 
 from simulators.emulators.mavlink_writer import Definition, Value, Writer
 from simulators.emulators.numbers import counted
-from simulators.emulators.port import Measurement, Model, Talker
+from simulators.emulators.port import Measurement, Model
+from simulators.emulators.vehicle_orders import Orders
 from simulators.frames import Frame
 
 _ARMED: Final = 0x80
 _HOME_M: Final = 0.5
 """Below this height over the ground it stands. [m]"""
 WAYPOINTS: Final = 6
+_LEG_NS: Final = 10_000_000_000
 
 HEARTBEAT: Final = Definition(
     0,
@@ -86,8 +88,11 @@ SPRAY_XML: Final = """\
 </messages></mavlink>
 """
 
+_PERIODIC: Final = (HEARTBEAT, SYSTEM_TIME, GPS_RAW_INT, ATTITUDE, GLOBAL_POSITION_INT, MISSION_CURRENT, SPRAY_STATUS)
+"""Said again and again, at a rate that others may ask for."""
 
-class Vehicle(Talker):
+
+class Vehicle:
     """A multirotor under ArduPilot's conventions.
 
     It boots with its first measurement. Its clock is unset until it has a position; armed while it is off the ground.
@@ -96,17 +101,28 @@ class Vehicle(Talker):
         version: Of MAVLink.
         key: Signs version 2.
         system: System id.
+        interval_s: Between two messages of a kind, as long as nobody asks for more or fewer; nought says all each time.
     """
 
-    def __init__(self, *, version: int = 2, key: bytes = b"", system: int = 1) -> None:
+    def __init__(self, *, version: int = 2, key: bytes = b"", system: int = 1, interval_s: float = 0.0) -> None:
+        self._orders = Orders(system, [each.number for each in _PERIODIC], interval_s)
         self._writer = Writer(version=version, system=system, component=1, key=key)
         self._version = version
         self._booted_ns: int | None = None
-        self._before: tuple[float, float] | None = None
+        self._before: tuple[float, float, int] | None = None
         self._reached = 0
+        self._leg_ns = 0
 
     def measure(self, measurement: Measurement) -> Sequence[Frame]:
-        """One second of telemetry."""
+        """Telemetry of one moment."""
+        return [self.frame(definition, fields, measurement.at_ns) for definition, fields in self.messages(measurement)]
+
+    def frame(self, definition: Definition, fields: Mapping[str, Value], at_ns: int) -> Frame:
+        """One message as it goes over the link."""
+        return Frame(self._writer.frame(definition, fields, at_ns))
+
+    def messages(self, measurement: Measurement) -> list[tuple[Definition, dict[str, Value]]]:
+        """What it says at one moment, before it is bytes."""
         at_ns = measurement.at_ns
         if self._booted_ns is None:
             self._booted_ns = at_ns
@@ -128,12 +144,16 @@ class Vehicle(Talker):
             said += [(MISSION_ITEM_INT, self._item(seq, latitude, longitude)) for seq in range(WAYPOINTS)]
         said += self._where(measurement, boot_ms, height)
         if flies:
-            said += self._mission(measurement.number)
+            said += self._mission(at_ns)
         if self._version == 2 and values.get("flow") is not None:
             flow, tank = values.get("flow") or 0.0, values.get("tank") or 0.0
             gear: dict[str, Value] = {"time_boot_ms": boot_ms, "flow": flow, "tank": tank, "pump": int(flow > 0)}
             said.append((SPRAY_STATUS, gear))
-        return [Frame(self._writer.frame(definition, fields, at_ns)) for definition, fields in said]
+        return [each for each in said if self._orders.is_due(each[0].number, at_ns)]
+
+    def answer(self, request: bytes, at_ns: int) -> Sequence[Frame]:
+        """Say that it will do what it was told, or that it cannot."""
+        return [self.frame(definition, fields, at_ns) for definition, fields in self._orders.take(request)]
 
     def _where(
         self, measurement: Measurement, boot_ms: int, height: float
@@ -144,7 +164,7 @@ class Vehicle(Talker):
             # What autopilots send without a fix: nought for a place, the largest word for not known.
             unknown: dict[str, Value] = {"eph": 0xFFFF, "epv": 0xFFFF, "vel": 0xFFFF, "cog": 0xFFFF}
             return [(GPS_RAW_INT, {"time_usec": boot_ms * 1000, **unknown, "satellites_visible": 255})]
-        east, north = self._moved(latitude, longitude)
+        east, north = self._speed(latitude, longitude, measurement.at_ns)
         heading = math.degrees(math.atan2(east, north)) % 360
         place: dict[str, Value] = {
             "lat": counted(latitude, 1e-7, -900_000_000, 900_000_000),
@@ -166,18 +186,21 @@ class Vehicle(Talker):
             (ATTITUDE, {"time_boot_ms": boot_ms, "pitch": -0.02 * speed / 100, "yaw": math.radians(heading)}),
         ]
 
-    def _moved(self, latitude: float, longitude: float) -> tuple[float, float]:
-        """Metres to the east and to the north since the second before."""
-        before, self._before = self._before, (latitude, longitude)
-        if before is None:
+    def _speed(self, latitude: float, longitude: float, at_ns: int) -> tuple[float, float]:
+        """To the east and to the north since the moment before. [m/s]."""
+        before, self._before = self._before, (latitude, longitude, at_ns)
+        if before is None or at_ns <= before[2]:
             return 0.0, 0.0
-        north = (latitude - before[0]) * 111_320.0
-        return (longitude - before[1]) * 111_320.0 * math.cos(math.radians(latitude)), north
+        each_s = 1e9 / (at_ns - before[2])
+        north = (latitude - before[0]) * 111_320.0 * each_s
+        return (longitude - before[1]) * 111_320.0 * math.cos(math.radians(latitude)) * each_s, north
 
-    def _mission(self, number: int) -> list[tuple[Definition, dict[str, Value]]]:
+    def _mission(self, at_ns: int) -> list[tuple[Definition, dict[str, Value]]]:
         """A waypoint each ten seconds in the air."""
+        self._leg_ns = self._leg_ns or at_ns
         said: list[tuple[Definition, dict[str, Value]]] = [(MISSION_CURRENT, {"seq": self._reached})]
-        if number % 10 == 0 and self._reached < WAYPOINTS:
+        if at_ns - self._leg_ns >= _LEG_NS and self._reached < WAYPOINTS:
+            self._leg_ns = at_ns
             said.append((MISSION_ITEM_REACHED, {"seq": self._reached}))
             self._reached += 1
         return said
@@ -193,7 +216,7 @@ class Vehicle(Talker):
 VEHICLE: Final = Model(
     id="mavlink/position",
     transport="udp",
-    period_s=1.0,
+    period_s=0.2,
     channels={
         "latitude": 30.3165,
         "longitude": 78.0322,
@@ -202,5 +225,5 @@ VEHICLE: Final = Model(
         "flow": 1.2,
         "tank": 8.5,
     },
-    make=lambda _: Vehicle(),
+    make=lambda _: Vehicle(interval_s=1.0),
 )

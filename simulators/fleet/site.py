@@ -10,8 +10,8 @@ from typing import Any, Final
 
 from harkara_io.control_socket import call
 from simulators.demo.accounts import ask
-from simulators.demo.broker import find_mosquitto, free_port, wait_listening
-from simulators.demo.processes import DemoError, Process, Stage, wait_for
+from simulators.demo.broker import free_port, start_open_broker
+from simulators.demo.processes import Process, Stage, wait_for
 
 _START_S: Final = 60.0
 
@@ -44,16 +44,8 @@ def fleet_site(folder: Path, agents: Sequence[str]) -> Iterator[FleetSite]:
     Raises:
         DemoError: Mosquitto is not installed, or something did not start.
     """
-    binary = find_mosquitto()
-    if binary is None:
-        raise DemoError("mosquitto is not installed; mend: apt install mosquitto")
     with Stage(folder / "logs") as stage:
-        port = free_port()
-        lines = [f"listener {port} 127.0.0.1", "allow_anonymous true", "max_queued_messages 0", "set_tcp_nodelay true"]
-        config = folder / "mosquitto.conf"
-        config.write_text("\n".join([*lines, "max_inflight_messages 0"]) + "\n", encoding="utf-8")
-        broker = stage.start("mosquitto", [binary, "-c", str(config)])
-        wait_listening(port, broker)
+        port = start_open_broker(stage, folder).port
         toml = folder / "collector.toml"
         toml.write_text(
             f'data = "data"\n[broker]\nport = {port}\n[lake]\n[web]\nport = {free_port()}\n', encoding="utf-8"

@@ -19,10 +19,11 @@ from simulators.faults.sensor import SensorFault, Values
 from simulators.frames import Frame
 from simulators.scenario.lines import decimals, quantised
 from simulators.scenario.load import Placed, placed, struck
-from simulators.scenario.model import BYTE_FAULTS, CLOCK_FAULTS, SENSOR_FAULTS, FaultTable, Scenario, StationTable
-from simulators.scenario.models import PLACE_CHANNELS, channels_of, make
+from simulators.scenario.model import BYTE_FAULTS, CLOCK_FAULTS, SENSOR_FAULTS, FaultTable, Scenario
+from simulators.scenario.models import channels_of, is_asked, make
 from simulators.scenario.ports import Device, Measurement
-from simulators.world.fields import Points, World
+from simulators.scenario.senses import of_the_station, sample, where
+from simulators.world.fields import World
 from simulators.world.streams import stream
 
 CHUNK: Final = 256
@@ -102,6 +103,8 @@ class _Talker:
                     (number, SensorFault(fault.kind, fault.channel, when, fault.size, fault.share))
                 )
             elif fault.kind in BYTE_FAULTS:
+                if is_asked(self.placed.device):
+                    continue  # It strikes the answers; see `simulators.scenario.teller`.
                 draws = self._draws("fault", str(number))
                 self.byte_faults.append((number, ByteFault(fault.kind, when, fault.size, fault.share), draws))
             elif fault.kind in CLOCK_FAULTS:
@@ -129,14 +132,9 @@ class _Talker:
 
     def _truth(self, since_ns: np.typing.NDArray[np.int64]) -> dict[str, Values]:
         points, speed = where(self.placed.station, self.scenario.start_ns, since_ns)
-        place = {
-            "east": points.east_m,
-            "north": points.north_m,
-            "elevation": points.elevation_m,
-            "ground_speed": speed,
-        }
+        place = of_the_station(self.world, self.placed.station, points, speed)
         return {
-            channel: place[channel] if channel in PLACE_CHANNELS else self.world.sample(channel, points)
+            channel: place[channel] if channel in place else sample(self.world, channel, points)
             for channel in channels_of(self.placed.device)
         }
 
@@ -198,17 +196,3 @@ class _Talker:
 
     def _draws(self, *names: str) -> np.random.Generator:
         return stream(self.scenario.seed, "device", self.placed.name, *names)
-
-
-def where(station: StationTable, start_ns: int, since_ns: np.typing.NDArray[np.int64]) -> tuple[Points, Values]:
-    """Where a station is at some times, and how fast [m/s]: it flies straight from point to point of its path."""
-    if not station.path:
-        size = len(since_ns)
-        places = [np.full(size, value) for value in (station.east_m, station.north_m, station.elevation_m)]
-        return Points(places[0], places[1], places[2], start_ns + since_ns), np.zeros(size)
-    at_s = since_ns / 1e9
-    when = [point.at for point in station.path]
-    axes = [[getattr(point, name) for point in station.path] for name in ("east_m", "north_m", "elevation_m")]
-    places = [np.interp(at_s, when, axis) for axis in axes]
-    later = [np.interp(at_s + 0.5, when, axis) - np.interp(at_s - 0.5, when, axis) for axis in axes[:2]]
-    return Points(places[0], places[1], places[2], start_ns + since_ns), np.hypot(*later)

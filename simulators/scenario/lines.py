@@ -10,8 +10,8 @@ from typing import Final
 from simulators.frames import Frame
 from simulators.nmea_log import nmea_checksum
 from simulators.scenario.ports import Measurement
+from simulators.scenario.senses import METRES_PER_DEGREE
 
-_METRES_PER_DEGREE: Final = 111_320.0
 DECIMALS: Final = {
     "air_temperature": 2,
     "air_pressure": 1,
@@ -20,6 +20,11 @@ DECIMALS: Final = {
     "wind_direction": 0,
     "solar_radiation": 0,
     "pm2_5": 0,
+    "latitude": 7,
+    "longitude": 7,
+    "altitude": 3,
+    "height_above_ground": 3,
+    "ground_elevation": 3,
 }
 """Digits after the point that such sensors give; two for all others."""
 
@@ -69,8 +74,8 @@ class Receiver:
         here = measurement.sensed
         if "east" not in here or "north" not in here:
             return (_sentence(f"GNRMC,{clock},V,,,,,,,{date},,,N"), _sentence(f"GNGGA,{clock},,,,,0,00,,,M,,M,,"))
-        latitude = self._latitude + here["north"] / _METRES_PER_DEGREE
-        longitude = self._longitude + here["east"] / (_METRES_PER_DEGREE * math.cos(math.radians(self._latitude)))
+        latitude = self._latitude + here["north"] / METRES_PER_DEGREE
+        longitude = self._longitude + here["east"] / (METRES_PER_DEGREE * math.cos(math.radians(self._latitude)))
         at = f"{_angle(latitude, 2)},{'N' if latitude >= 0 else 'S'},{_angle(longitude, 3)}"
         at += f",{'E' if longitude >= 0 else 'W'}"
         knots = here.get("ground_speed", 0.0) / 0.514444

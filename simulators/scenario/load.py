@@ -12,13 +12,12 @@ from harkara_io import toml_config
 from harkara_io.errors import ConfigError, ConfigProblem, nearest_hint
 from harkara_io.toml_lines import Path as KeyPath
 from harkara_io.toml_lines import key_lines
+from simulators.scenario.check_devices import Problem, check_device, check_lines, check_uplinks
 from simulators.scenario.model import WHERE, DeviceTable, FaultTable, Scenario, StationTable
-from simulators.scenario.models import MODELS, SPEAKERS, channels_of
+from simulators.scenario.models import channels_of
 from simulators.scenario.names import FIGURES, LABELLED
-from simulators.world.fields import QUANTITIES
 from simulators.world.streams import stream
 
-AGENT_MODELS: Final = ("lines", "nmea")
 _SAMPLES_MAX: Final = 200_000_000
 
 
@@ -92,9 +91,6 @@ def _counted(seed: int, table: StationTable) -> Iterator[StationTable]:
         )
 
 
-Problem = tuple[KeyPath, str, str]
-
-
 def _devices(scenario: Scenario) -> Iterator[Problem]:
     agents = {agent.id for agent in scenario.agent}
     seen: set[str] = set()
@@ -116,37 +112,11 @@ def _devices(scenario: Scenario) -> Iterator[Problem]:
             if device.id in names:
                 yield (*there, "id"), f"a second device `{device.id}` at this station", ""
             names.add(device.id)
-            yield from _device(device, there, station)
+            yield from check_device(device, there, station)
+        yield from check_lines(station, here)
+    yield from check_uplinks(scenario)
     if samples > _SAMPLES_MAX:
         yield ("duration",), f"{samples:,.0f} measurements are too many", f"at most {_SAMPLES_MAX:,}"
-
-
-def _device(device: DeviceTable, there: KeyPath, station: StationTable) -> Iterator[Problem]:
-    if device.model not in MODELS:
-        yield (*there, "model"), f"no emulator `{device.model}`", nearest_hint(device.model, MODELS)
-        return
-    if station.agent and device.model not in AGENT_MODELS:
-        hint = f"an agent reads {' and '.join(AGENT_MODELS)} here; leave `agent` out and give it a `carrier`"
-        yield (*there, "model"), f"no agent reads `{device.model}` yet", hint
-    channels = channels_of(device)
-    for channel in device.channels:
-        if device.model == "lines" and channel not in QUANTITIES:
-            yield (*there, "channels"), f"the world has no `{channel}`", nearest_hint(channel, QUANTITIES)
-    if device.model in SPEAKERS:
-        yield from _senses(device, there)
-    for channel in device.noise:
-        if channel not in channels:
-            yield (*there, "noise"), f"the device has no channel `{channel}`", nearest_hint(channel, channels)
-    if device.model == "lines" and not device.channels:
-        yield there, "a logger without channels says nothing", 'write e.g. channels = ["air_temperature"]'
-
-
-def _senses(device: DeviceTable, there: KeyPath) -> Iterator[Problem]:
-    offered = sorted(set(SPEAKERS[device.model].channels) & set(QUANTITIES))
-    for channel in device.channels:
-        if channel not in offered:
-            what = f"`{device.model}` senses no `{channel}` of the world"
-            yield (*there, "channels"), what, f"it has {', '.join(offered) or 'none'}"
 
 
 def _rest(scenario: Scenario) -> Iterator[Problem]:

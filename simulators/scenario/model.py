@@ -99,7 +99,11 @@ class DeviceTable(Table):
         channels: Quantities of the world it senses.
         carrier: Where its bytes go when no agent reads it, in the words of ``simulate replay --to``.
         noise: Standard deviation of a sensor's own noise, by channel, in the channel's unit.
-        options: For its emulator.
+        bus: Name of a line that it shares with others of its station.
+        address: On its bus: a Modbus unit, or an SDI-12 address; as from the factory without one.
+        poll: How often the agent asks it, in the devices' time; as often as it measures without one.
+        also: Further profiles that read the same autopilot's stream.
+        place_from: Device of the same station whose positions tell where this one's readings were taken.
     """
 
     id: Name
@@ -109,7 +113,11 @@ class DeviceTable(Table):
     channels: tuple[str, ...] = ()
     carrier: str = ""
     noise: dict[str, Annotated[float, Field(ge=0, allow_inf_nan=False)]] = {}
-    options: dict[str, bool | int | float | str] = {}
+    bus: Annotated[str, Field(pattern=r"^[a-z0-9-]{0,20}$")] = ""
+    address: int | str | None = None
+    poll: Annotated[Seconds, Field(gt=0)] | None = None
+    also: tuple[str, ...] = ()
+    place_from: str = ""
 
 
 class Waypoint(Table):

@@ -10,19 +10,20 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
 
-from simulators.carriers import Carrier, PtyCarrier, carrier
+from simulators.carriers import Carrier, carrier
 from simulators.demo.broker import choose
-from simulators.demo.processes import DemoError, Stage, wait_for
+from simulators.demo.processes import DemoError, Stage
 from simulators.scenario.course import Said, course, schedule_of
 from simulators.scenario.judgement import LATE_NS, Score, Spoken
-from simulators.scenario.lake import judge_lake
+from simulators.scenario.lake import Evidence, judge_lake
 from simulators.scenario.load import Placed, placed
 from simulators.scenario.model import LINK_FAULTS, PROCESS_FAULTS, FaultTable, Scenario
-from simulators.scenario.names import TALLIED
+from simulators.scenario.names import BESIDE, TALLIED
+from simulators.scenario.senses import position
 from simulators.scenario.truth_file import TruthFile
 from simulators.scenario.valley import Valley
+from simulators.scenario.wiring import Wiring, asked_file
 
-_LISTEN_S: Final = 60.0
 _LOOK_S: Final = 1.0
 _FLAP_S: Final = 0.5
 
@@ -113,26 +114,30 @@ def _with_stack(
     devices = [device for device in everyone if device.station.agent]
     valley.start_servers(ways)
     say(f"broker ({valley.kind}) and collector run; everything is in {valley.root}")
-    run.carriers = _carriers([device for device in everyone if not device.station.agent], ways, say)
-    for device in devices:
-        run.carriers[device.name] = ways.enter_context(PtyCarrier(valley.port(device)))
-    valley.start_agents(devices)
-    for device in devices:
-        way = run.carriers[device.name]
-        process = valley.agents[device.station.agent]
-        wait_for(way.has_reader, f"somebody to listen to {device.name}", timeout_s=_LISTEN_S, process=process)
+    others = _carriers([device for device in everyone if not device.station.agent], ways, say)
+    wiring = run.wiring = Wiring(run.scenario, valley, devices, run.manner.speed)
+    wiring.connect(ways)
+    run.carriers = others | wiring.carriers
+    run.evidence.tellers = wiring.tellers
+    valley.start_agents({agent.id: wiring.tables(agent.id) for agent in run.scenario.agent})
+    wiring.wait()
     say(f"{len(valley.agents)} agents listen to {len(devices)} devices")
     run.play()
     say("the devices are silent; what is under way arrives")
+    wiring.hush()
     run.end_faults()
-    for device in devices:
-        run.carriers[device.name].drain(5.0)
+    for way in wiring.carriers.values():
+        way.drain(5.0)
     if not valley.drain():
         outcome.examples.append("not everything arrived in time: agents still hold readings")
     run.look()
+    if run.manner.truth is not None:
+        wiring.write_asked(asked_file(run.manner.truth))
     say("comparing the truth with the lake")
-    tally, outcome.scores = judge_lake(valley, devices, run.spoken, run.intact, run.labels)
-    outcome.figures |= {name: getattr(tally, name) for name in TALLIED}
+    found = judge_lake(valley, devices, run.evidence)
+    outcome.scores = found.scores
+    outcome.figures |= {name: getattr(found.tally, name) for name in TALLIED}
+    outcome.figures |= {name: found.more[name] for name in BESIDE}
     outcome.figures["late"] = sum(_late(looks) for looks in run.looks.values())
     for kind, score in outcome.scores.items():
         outcome.figures |= {
@@ -140,7 +145,7 @@ def _with_stack(
             f"precision.{kind}": score.precision,
             f"recall.{kind}": score.recall,
         }
-    outcome.examples.extend(tally.examples)
+    outcome.examples.extend(found.tally.examples)
 
 
 @dataclass(slots=True)
@@ -148,9 +153,8 @@ class _Run:
     """One course under way.
 
     Attributes:
-        spoken: What went over each line an agent reads, with when and whether it was heard.
-        intact: What each of these devices meant to say.
-        labels: Faults' kinds by device, number and channel.
+        evidence: What the judge needs of it.
+        wiring: Of the devices that agents read.
         looks: By agent: when [ns], readings accepted, readings stored.
     """
 
@@ -159,9 +163,8 @@ class _Run:
     truth: TruthFile
     valley: Valley | None = None
     carriers: dict[str, Carrier] = field(default_factory=dict)
-    spoken: dict[str, list[Spoken]] = field(default_factory=dict)
-    intact: dict[str, set[bytes]] = field(default_factory=dict)
-    labels: dict[tuple[str, int], frozenset[tuple[str, str]]] = field(default_factory=dict)
+    evidence: Evidence = field(default_factory=Evidence)
+    wiring: Wiring | None = None
     looks: dict[str, list[tuple[int, int, int]]] = field(default_factory=dict)
     _active: list[FaultTable] = field(default_factory=list)
     _looked: float = 0.0
@@ -172,6 +175,8 @@ class _Run:
         moments = list(_moments(self.scenario))
         began = time.monotonic()
         speed = self.manner.speed
+        if self.wiring is not None:
+            self.wiring.begin()
         for said in course(self.scenario):
             since_ns = said.at_ns - self.scenario.start_ns
             while moments and moments[0][0] <= since_ns:
@@ -181,7 +186,7 @@ class _Run:
             if speed:
                 self._until(began + since_ns / 1e9 / speed)
             self.truth.add(said)
-            if self.carriers:
+            if self.carriers or self.wiring is not None:
                 self._speak(said, speed)
 
     def _until(self, when: float) -> None:
@@ -231,24 +236,36 @@ class _Run:
 
     def _speak(self, said: Said, speed: float) -> None:
         name = said.device.name
+        if self.wiring is not None:
+            self.wiring.measured(said)
         way = self.carriers.get(name)
         if way is None:
             return
         waited_ns = 0
         judged = self.valley is not None and bool(said.device.station.agent)
+        teller = self.evidence.tellers.get(name)
         for frame in said.frames:
             if speed and frame.delay_ns > waited_ns:
                 time.sleep((frame.delay_ns - waited_ns) / 1e9 / speed)
                 waited_ns = frame.delay_ns
             heard = way.send(frame.data, frame.channel)
-            if judged:
-                self.spoken.setdefault(name, []).append(Spoken(time.time_ns(), frame.data, heard))
-        if judged:
-            self.intact.setdefault(name, set()).update(frame.data for frame in said.intact)
-            kinds = [self.scenario.fault[number] for number in said.faults]
-            if kinds:
-                found = frozenset((fault.kind, fault.channel) for fault in kinds)
-                self.labels[name, said.clock_ns // 1_000_000 * 1_000_000] = found
+            if teller is not None:
+                teller.went(frame.data, heard=heard)
+            elif judged:
+                self.evidence.spoken.setdefault(name, []).append(Spoken(time.time_ns(), frame.data, heard))
+        if judged and teller is None:
+            self._note(said)
+
+    def _note(self, said: Said) -> None:
+        """Keep what the judge of a logger needs to know."""
+        name, clock_ns = said.device.name, said.clock_ns // 1_000_000 * 1_000_000
+        self.evidence.intact.setdefault(name, set()).update(frame.data for frame in said.intact)
+        kinds = [self.scenario.fault[number] for number in said.faults]
+        if kinds:
+            found = frozenset((fault.kind, fault.channel) for fault in kinds)
+            self.evidence.labels[name, clock_ns] = found
+        if said.device.device.place_from:
+            self.evidence.places[name, clock_ns] = position(self.scenario, said.device.station, said.at_ns)
 
 
 def _moments(scenario: Scenario) -> Iterator[tuple[int, bool, FaultTable]]:

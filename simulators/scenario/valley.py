@@ -7,7 +7,7 @@ import resource
 import secrets
 import signal
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
@@ -18,7 +18,6 @@ from simulators.demo.accounts import ask
 from simulators.demo.broker import Broker, Kind, free_port, start_broker
 from simulators.demo.processes import DemoError, Process, Stage, run_harkara, wait_for
 from simulators.link_proxy import LinkProxy, Weather
-from simulators.scenario.load import Placed
 from simulators.scenario.model import AgentTable, FaultTable, LinkTable, Scenario
 
 UNCOMMITTED_NS: Final = 2_500_000_000
@@ -27,6 +26,8 @@ _REOPENED_NS: Final = 1_000_000_000
 _START_S: Final = 60.0
 _DRAIN_S: Final = 180.0
 _POLL_S: Final = 0.1
+UPLINK_USER: Final = "network-server"
+"""Whose password the LoRaWAN network server and its readers have at the broker."""
 _FOR_GOOD: Final = 2
 """Exit status of a process that says a restart would not help."""
 
@@ -51,6 +52,7 @@ class Valley:
         scenario: What is played.
         deaf: When agents could not hear.
         restarts: How often something that ended by itself was started again.
+        passwords: At the broker, by user.
     """
 
     stage: Stage
@@ -63,6 +65,7 @@ class Valley:
     collector: Process = field(init=False)
     agents: dict[str, Process] = field(default_factory=dict)
     links: dict[str, list[LinkProxy]] = field(default_factory=dict)
+    passwords: dict[str, str] = field(default_factory=dict)
     _down: set[str] = field(default_factory=set)
     _configs: dict[str, tuple[AgentTable, int]] = field(default_factory=dict)
 
@@ -71,18 +74,14 @@ class Valley:
         """The collector's configuration."""
         return self.root / "collector" / "collector.toml"
 
-    def port(self, device: Placed) -> Path:
-        """Where the terminal of an agent's device appears."""
-        return self.root / "ports" / f"{device.id}.tty"
-
     def start_servers(self, ways: contextlib.ExitStack) -> None:
         """Broker and collector, with every agent enrolled.
 
         Raises:
             DemoError: Something did not start.
         """
-        passwords = {agent.id: secrets.token_hex(12) for agent in self.scenario.agent}
-        passwords[COLLECTOR_USER] = secrets.token_hex(12)
+        users = [*(agent.id for agent in self.scenario.agent), COLLECTOR_USER, UPLINK_USER]
+        passwords = self.passwords = {user: secrets.token_hex(12) for user in users}
         self.broker = start_broker(self.stage, self.kind, self.root / "broker", passwords)
         folder = self.collector_config.parent
         folder.mkdir(parents=True)
@@ -103,16 +102,24 @@ class Valley:
                 self.links.setdefault(agent.link, []).append(proxy)
             self._configs[agent.id] = (agent, proxy.port)
 
-    def start_agents(self, devices: Sequence[Placed]) -> None:
-        """Every agent, when its devices' ports are there."""
+    def start_agents(self, tables: Mapping[str, str]) -> None:
+        """Every agent, when its devices' ports are there.
+
+        Args:
+            tables: By agent, what its configuration says of its devices.
+        """
         for name, (agent, port) in self._configs.items():
             config = self.root / name / "agent.toml"
-            own = [device for device in devices if device.station.agent == name]
-            config.write_text(agent_toml(agent, port, [(each, self.port(each)) for each in own]), encoding="utf-8")
+            config.write_text(agent_toml(agent, port) + tables.get(name, ""), encoding="utf-8")
             self.deaf.append(Deaf(name, 0, time.time_ns()))
             self.agents[name] = self.stage.harkara(name, "agent", "run", "--config", str(config))
         for name, process in self.agents.items():
             wait_for(partial(self.agent_status, name), name, timeout_s=_START_S, process=process)
+
+    def hears(self, agent: str, device: str) -> bool:
+        """Whether an agent says that a device is up."""
+        status = self.agent_status(agent)
+        return status is not None and any(each["id"] == device and each["state"] == "up" for each in status["devices"])
 
     def agent_status(self, name: str) -> dict[str, Any] | None:
         """What an agent says of itself; None while it does not answer."""
@@ -250,9 +257,9 @@ def usual(link: LinkTable) -> Weather:
     return Weather(latency_s=link.latency_s, bytes_per_s=link.bytes_per_s)
 
 
-def agent_toml(agent: AgentTable, broker_port: int, devices: Sequence[tuple[Placed, Path]]) -> str:
-    """``agent.toml``: every wait is short, since a scenario is."""
-    text = f"""\
+def agent_toml(agent: AgentTable, broker_port: int) -> str:
+    """``agent.toml`` without its devices: every wait is short, since a scenario is."""
+    return f"""\
 agent = "{agent.id}"
 
 [outbox]
@@ -267,16 +274,3 @@ keepalive_s = 10
 reconnect_s_max = 1.0
 receipt_timeout_s = 5.0
 """
-    for device, port in devices:
-        driver = "lines" if device.device.model == "lines" else device.device.model
-        text += f"""
-[[device]]
-id = "{device.id}"
-driver = "{driver}"
-port = "{port.absolute()}"
-seal_after_s = {agent.seal_after_s}
-reconnect_s_max = 0.5
-"""
-        if driver == "lines":
-            text += 'format = "json"\ntime = "time"\n'
-    return text

@@ -10,11 +10,11 @@ from hypothesis import strategies as st
 
 from device_profiles.quality import Flag
 from device_profiles.wire.decode import decode
-from device_profiles.wire.model import Block, ClockState, ColumnSpec, ProfileRef, Row
+from device_profiles.wire.model import Block, ClockState, ColumnSpec, ProfileRef, Row, TextEvent
 from device_profiles.wire.values import Scaled, Value
 from edge_agent.blocks import BLOCK_BYTES_SOFT, ROWS_MAX, BlockBuilder, Step, recovered
 from edge_agent.chunks import Chunk, pack, readings_of, unpack
-from edge_agent.drivers.ports import Number, Sample
+from edge_agent.drivers.ports import Number, Sample, Text
 from edge_agent.outbox import Accept, Outbox, Seal
 from tests.agent.test_clock import NOW_NS, SECOND_NS, SetClock
 
@@ -159,3 +159,35 @@ def test_a_chunk_comes_back_as_it_was(given_rows: list[tuple[int, Value | None, 
     back = unpack(packed)
     assert dataclasses.replace(back, rows=()) == dataclasses.replace(chunk, rows=())
     assert [repr(row) for row in back.rows] == [repr(row) for row in rows]
+
+
+def test_texts_go_into_the_block_with_and_without_numbers_beside_them(tmp_path: Path) -> None:
+    clock = SetClock()
+    made = builder(clock)
+    made.add(sample(1, clock, a=Scaled(2150, -2)))
+    made.add(Sample(2, clock.wall, (), (Text("mode", "auto"), Text("mission_item", "3"))))
+    steps = made.accept()
+    made.add(Sample(3, clock.wall, (Number("a", "", Scaled(1, 0)),), (Text("mode", "rtl ½"),)))
+    assert made.open_rows == 5
+    (block,) = blocks(tmp_path, steps + made.seal())
+    assert block.texts == (
+        TextEvent("mode", 2, "auto"),
+        TextEvent("mission_item", 2, "3"),
+        TextEvent("mode", 3, "rtl ½"),
+    )
+    assert (block.times_ns, block.readings) == ((1, 3), 5)
+
+
+def test_texts_alone_are_a_block_and_survive_a_kill(tmp_path: Path) -> None:
+    clock = SetClock()
+    made = builder(clock)
+    made.add(Sample(7, clock.wall, (), (Text("mode", "loiter"),)))
+    outbox = Outbox.open(tmp_path / "o.db", agent="test-agent", fingerprint=bytes(16), bytes_max=64 << 20)
+    outbox.commit(made.accept())
+    assert (outbox.stats().accepted, outbox.stats().open_rows) == (1, 1)
+    outbox.close()
+    again = Outbox.open(tmp_path / "o.db", agent="test-agent", fingerprint=bytes(16), bytes_max=64 << 20)
+    (ref,) = again.commit(recovered("test-agent", again.open_chunks())).refs
+    block = decode(again.read(ref.segment, ref.seq))
+    again.close()
+    assert (block.texts, block.times_ns, block.columns) == ((TextEvent("mode", 7, "loiter"),), (), ())

@@ -81,6 +81,7 @@ class AgentClient:
         self.agent = agent
         self.receipts: list[Receipt] = []
         self.synced: list[Synced] = []
+        self._stored: dict[int, IntervalSet] = {}
         subscribed: list[object] = []
         self.client = paho.Client(CallbackAPIVersion.VERSION2, client_id=agent)
         if password is not None:
@@ -96,7 +97,10 @@ class AgentClient:
 
     def _on_message(self, _client: paho.Client, _userdata: object, message: paho.MQTTMessage) -> None:
         if message.topic.endswith("/receipt"):
-            self.receipts.append(parse_receipt(bytes(message.payload)))
+            receipt = parse_receipt(bytes(message.payload))
+            self.receipts.append(receipt)
+            for answer in receipt.segments:
+                self._stored[answer.segment] = self.stored(answer.segment) | answer.stored
         else:
             self.synced.append(parse_synced(bytes(message.payload)))
 
@@ -107,12 +111,7 @@ class AgentClient:
 
     def stored(self, segment: int = 77) -> IntervalSet:
         """What the receipts so far say is stored."""
-        found = IntervalSet()
-        for receipt in list(self.receipts):
-            for answer in receipt.segments:
-                if answer.segment == segment:
-                    found |= answer.stored
-        return found
+        return self._stored.get(segment, IntervalSet())
 
     def wait_stored(self, tail: int, segment: int = 77) -> None:
         wait_until(lambda: self.stored(segment).count == tail, what=f"receipts for 1 to {tail}")

@@ -18,7 +18,7 @@ from edge_agent.config import load
 from edge_agent.drivers.make import Lines, make
 from edge_agent.drivers.mavlink import MavlinkDriver
 from edge_agent.drivers.mavlink_link import MavlinkLink
-from edge_agent.drivers.ports import LinkDown, NotReady, Sample
+from edge_agent.drivers.ports import LinkDown, NotReady, Sample, Text
 from edge_agent.drivers.tcp import TcpStream
 from edge_agent.drivers.udp import UdpInput
 from harkara_io.errors import ConfigError
@@ -139,12 +139,14 @@ def test_a_heartbeat_before_any_time_holds_nothing_up() -> None:
             await driver.open()
             samples: list[Sample] = []
             async with asyncio.timeout(20):
-                while len(samples) < 2:
+                while len(samples) < 3:
                     samples += [each for each in await driver.read() if isinstance(each, Sample)]
             await driver.close()
             return samples
 
-    assert [each.observed_at_ns for each in asyncio.run(run())] == [(UNIX_S + 5) * 10**9] * 2
+    samples = asyncio.run(run())
+    assert [each.observed_at_ns for each in samples] == [(UNIX_S + 5) * 10**9] * 3
+    assert samples[1].texts == (Text("arming", "armed"), Text("mode", "stabilize")), "who reads heartbeats says events"
 
 
 def test_a_copy_over_a_second_link_counts_once_and_a_ground_station_is_another() -> None:
@@ -216,7 +218,7 @@ def test_agent_toml_names_several_devices_of_one_vehicle(tmp_path: Path) -> None
     ("keys", "words"),
     [
         ('udp = "14550"', "udp is host:port, e.g. 0.0.0.0:14550"),
-        ("", "set one of port, tcp and udp"),
+        ("", "set one of port, tcp, udp and udp_out"),
         ('udp = "0.0.0.0:14550"\nprofile = "renke/rs-fsjt"', 'driver = "modbus"'),
     ],
 )

@@ -85,6 +85,8 @@ def test_the_recorded_flight_is_counted_and_a_dry_run_writes_nothing(captures: P
     summary = imported(tmp_path, "--dry-run", captures / FLIGHT)
     found = {key: summary[key] for key in ("frames", "flights", "arm_windows")}
     assert found == {"frames": 33261, "flights": 1, "arm_windows": 3}
+    notes = summary["notes"]
+    assert (notes["timed_frames"], notes["timed_kept"]) == (10098, 5049), "each came over two links"
     assert summary["frames"] == summary["kept"] + summary["copies"] + summary["rejects"]["unknown_message"]
     assert summary["missing"].keys() <= {"invalid", "no_sensor", "not_configured", "not_measured", "unknown"}
     assert [path.name for path in tmp_path.iterdir()] == ["agent.toml"]
@@ -101,7 +103,7 @@ def test_a_vehicle_whose_clock_is_unset_is_flagged_and_no_sentinel_is_a_value(ca
             assert number.value is not None or number.reason, "every value that is missing has a reason"
             if number.value is not None:
                 values.setdefault(f"{row.device}/{number.channel}", []).append(number_of(number.value))
-    assert summary["readings"] == sum(map(len, values.values()))
+    assert summary["readings"] == sum(map(len, values.values())) + summary["events"]
     assert min(values["sub-position/latitude"]) > 48, "nought, nought is no place"
     assert max(values["sub-gnss/hdop"]) < 99.99
 

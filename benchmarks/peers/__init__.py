@@ -1,0 +1,1 @@
+"""Harkara beside what people use to bring MQTT into the store they have."""

@@ -1,0 +1,1 @@
+"""Which models answer on a port: listening, asking as the catalogue says, moving an address."""

@@ -1,0 +1,1 @@
+"""Troubles of the host that a process runs on: its clock, its disk."""

@@ -1,0 +1,1 @@
+"""Tests of looking at devices, finding out what answers, and moving addresses."""

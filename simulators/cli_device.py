@@ -163,9 +163,9 @@ def swinging(model: Model, at_ns: int) -> dict[str, float | None]:
 def _serve_pty(devices: Devices, link: Path, character_s: float) -> None:
     from simulators.emulators.host import on_pty  # noqa: PLC0415
 
-    with on_pty(link, devices, swinging, character_s=character_s):
+    with on_pty(link, devices, swinging, character_s=character_s) as host:
         _told(devices, str(link))
-        threading.Event().wait()
+        host.ended.wait()
 
 
 def _serve_modbus_tcp(devices: Devices, where: str) -> None:

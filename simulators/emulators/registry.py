@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Final
 
 from simulators.emulators.chips import SHT3X, TIPPING_BUCKET
+from simulators.emulators.davis import VANTAGE
 from simulators.emulators.kernel import BME280, DS18B20
 from simulators.emulators.particles import PMS5003, SDS011, SPS30
 from simulators.emulators.port import Model
@@ -13,7 +14,7 @@ from simulators.emulators.radio import LSE01, RUUVI_DF5
 from simulators.emulators.receiver import NAV_PVT, NMEA_GNSS
 from simulators.emulators.soil import RS_WSD, TEROS_12
 from simulators.emulators.vehicle import VEHICLE
-from simulators.emulators.weather import RG15, VANTAGE, WINDSONIC
+from simulators.emulators.weather import RG15, WINDSONIC
 from simulators.emulators.wind import RS_FSJT
 
 MODELS: Final[dict[str, Model]] = {

@@ -31,7 +31,7 @@ from edge_agent.mqtt_client import client_factory
 from edge_agent.outbox import Outbox
 from edge_agent.samples import SampleQueue
 from edge_agent.settings import Config
-from edge_agent.telemetry.placed import PlacedQueue
+from edge_agent.telemetry.placed import PlacedQueue, Placing
 from edge_agent.uplink import Uplink
 from harkara_io.control_socket import ControlError, ControlServer
 from harkara_io.log_errors import Incident, LogError
@@ -83,8 +83,12 @@ class Agent:
         self._counters: list[DeviceCounters] = []
         self._profiles = config.profiles
         self._incidents: list[Incident] = []
-        sources = {device.id: device.place_from for device in config.device if device.place_from is not None}
-        self._queue = PlacedQueue(sources, self._clock) if sources else SampleQueue()
+        placings = {
+            device.id: Placing(device.place_from, device.attitude_from, round(device.latency_s * 1e9))
+            for device in config.device
+            if device.place_from is not None or device.attitude_from is not None
+        }
+        self._queue = PlacedQueue(placings, self._clock) if placings else SampleQueue()
         self._lines = Lines()
         self._looking = Looking()
         self._thread = LogThread("outbox")

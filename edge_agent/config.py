@@ -110,10 +110,11 @@ class Config(Table):
     def _places_are_told(cls, devices: list[Device]) -> list[Device]:
         known = {each.id for each in devices}
         for each in devices:
-            source = each.place_from
-            if source is not None and (source not in known or source == each.id):
-                others = ", ".join(sorted(known - {each.id})) or "none"
-                raise ValueError(f"device `{each.id}`: place_from names another device; there are {others}")
+            for key in ("place_from", "attitude_from"):
+                source = getattr(each, key)
+                if source is not None and (source not in known or source == each.id):
+                    others = ", ".join(sorted(known - {each.id})) or "none"
+                    raise ValueError(f"device `{each.id}`: {key} names another device; there are {others}")
         return devices
 
 

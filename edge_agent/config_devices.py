@@ -54,6 +54,14 @@ class DeviceTable(Table):
     silence_s: Seconds = 0.0
     reconnect_s_max: Annotated[float, Field(ge=0.2, le=3600)] = 5.0
     place_from: DeviceId | None = None
+    attitude_from: DeviceId | None = None
+    latency_s: Annotated[float, Field(ge=-60, le=60)] = 0.0
+
+    @model_validator(mode="after")
+    def _late_for_a_place(self) -> Self:
+        if self.latency_s and self.place_from is None and self.attitude_from is None:
+            raise ValueError(f"device `{self.id}`: latency_s goes with place_from or attitude_from")
+        return self
 
 
 class OnALine(DeviceTable):

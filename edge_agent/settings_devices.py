@@ -34,6 +34,8 @@ class DeviceSettings:
         silence_s: Reopen a port that gave no byte for this long; nought never does. [s]
         reconnect_s_max: Ceiling of the jittered back-off between attempts to open. [s]
         place_from: Device that tells where this one is: each reading gets the position between two of that device's.
+        attitude_from: Device that tells which way this one lies, in the same way.
+        latency_s: Its readings are of so long before they are dated; a place is that of then. [s]
     """
 
     id: str
@@ -42,6 +44,8 @@ class DeviceSettings:
     silence_s: float = 0.0
     reconnect_s_max: float = 5.0
     place_from: str | None = None
+    attitude_from: str | None = None
+    latency_s: float = 0.0
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -238,7 +238,7 @@ def test_everything_started_is_stopped_when_interrupted(tmp_path: Path) -> None:
     path, folder = written(tmp_path, with_field()), tmp_path / "run"
     command = [*harkara_command(), "simulate", "run", str(path), "--speed", "1", "--dir", str(folder)]
     with subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as process:
-        wait_until((folder / "field" / "agent.sock").exists, timeout_s=60, what="the agent")
+        wait_until((folder / "field" / "card" / "agent.sock").exists, timeout_s=60, what="the agent")
         assert len(running(folder)) >= 3
         process.send_signal(signal.SIGTERM)
         process.wait(60)

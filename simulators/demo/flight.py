@@ -20,10 +20,11 @@ import numpy as np
 
 from simulators.cli_words import end_on_signals
 from simulators.demo.layout import AIR, DRONE
-from simulators.demo.survey import Home, Spot, Survey
 from simulators.emulators.mavlink_writer import Definition, Value
 from simulators.emulators.port import Measurement
-from simulators.emulators.vehicle import ATTITUDE, GLOBAL_POSITION_INT, GPS_RAW_INT, Vehicle
+from simulators.emulators.survey import Home, Spot, Survey
+from simulators.emulators.vehicle import Vehicle
+from simulators.emulators.vehicle_messages import ATTITUDE, GLOBAL_POSITION_INT, GPS_RAW_INT
 from simulators.pty_port import PtyPort
 from simulators.truth import Emission, TruthLog
 from simulators.world.fields import Points, World
@@ -97,7 +98,7 @@ def said_text(definition: Definition, fields: Mapping[str, Value], boot_ns: int)
     parts = [f'"time":"{iso(boot_ns + boot_ms * _MS_NS)}"']
     for channel, name, digits in channels:
         value = fields.get(name, 0)
-        assert not isinstance(value, bytes)
+        assert isinstance(value, int | float)
         if kinds[name] == "float":
             parts.append(f'"{channel}":{struct.unpack("<f", struct.pack("<f", value))[0]!r}')
         else:
@@ -126,7 +127,7 @@ class Flight:
         self._world = World(seed=seed)
         self._home = Home(self._world.latitude_deg, self._world.longitude_deg, ELEVATION_M)
         self._survey = survey
-        self._vehicle = Vehicle()
+        self._vehicle = Vehicle(mission=self._home.mission(survey.corners))
         self._drone, self._air, self._folder = drone, air, folder
 
     def fly(self) -> None:

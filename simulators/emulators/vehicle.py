@@ -133,12 +133,12 @@ class Vehicle:
         flies = height > _HOME_M
         base_mode = 0x51 | (_ARMED if flies else 0)
         status = {"type": 2, "autopilot": 3, "base_mode": base_mode, "custom_mode": 3 if flies else 0}
-        said: list[tuple[Definition, dict[str, Value]]] = [
-            (HEARTBEAT, {**status, "system_status": 4 if flies else 3, "mavlink_version": 3})
-        ]
         has_fix = latitude is not None and longitude is not None
         clock_us = measurement.clock_ns // 1000 if has_fix else 0
-        said.append((SYSTEM_TIME, {"time_unix_usec": clock_us, "time_boot_ms": boot_ms}))
+        said: list[tuple[Definition, dict[str, Value]]] = [
+            (SYSTEM_TIME, {"time_unix_usec": clock_us, "time_boot_ms": boot_ms}),
+            (HEARTBEAT, {**status, "system_status": 4 if flies else 3, "mavlink_version": 3}),
+        ]
         if measurement.number == 1:
             said.append((STATUSTEXT, {"severity": 6, "text": b"survey drone ready"}))
             said += [(MISSION_ITEM_INT, self._item(seq, latitude, longitude)) for seq in range(WAYPOINTS)]

@@ -20,18 +20,19 @@ import numpy as np
 
 from simulators.cli_words import end_on_signals
 from simulators.demo.layout import AIR, DRONE
-from simulators.demo.survey import Home, Spot, Survey
 from simulators.emulators.mavlink_writer import Definition, Value
 from simulators.emulators.port import Measurement
-from simulators.emulators.vehicle import (
+from simulators.emulators.survey import Home, Spot, Survey
+from simulators.emulators.vehicle import Vehicle
+from simulators.emulators.vehicle_messages import (
     ATTITUDE,
+    EXTENDED_SYS_STATE,
     GLOBAL_POSITION_INT,
     GPS_RAW_INT,
     HEARTBEAT,
     MISSION_CURRENT,
     MISSION_ITEM_REACHED,
     SYSTEM_TIME,
-    Vehicle,
 )
 from simulators.pty_port import PtyPort
 from simulators.truth import Emission, TruthLog
@@ -102,6 +103,7 @@ _CHANNELS: Final[Mapping[int, tuple[str, tuple[tuple[str, str, int], ...]]]] = {
         ),
     ),
     SYSTEM_TIME.number: ("drone-status", (("uptime", "time_boot_ms", 0),)),
+    EXTENDED_SYS_STATE.number: ("drone-status", (("landed_state", "landed_state", 0),)),
     MISSION_CURRENT.number: ("drone-status", (("mission_item", "seq", 0),)),
     MISSION_ITEM_REACHED.number: ("drone-status", (("mission_item_reached", "seq", 0),)),
 }
@@ -120,7 +122,7 @@ def said_text(definition: Definition, fields: Mapping[str, Value], at_ns: int) -
         value = fields.get(name, 0)
         if name == _ARMED:
             value = int(fields["base_mode"]) >> 7
-        assert not isinstance(value, bytes)
+        assert isinstance(value, int | float)
         if kinds.get(name) == "float":
             parts.append(f'"{channel}":{struct.unpack("<f", struct.pack("<f", value))[0]!r}')
         else:
@@ -149,7 +151,7 @@ class Flight:
         self._world = World(seed=seed)
         self._home = Home(self._world.latitude_deg, self._world.longitude_deg, ELEVATION_M)
         self._survey = survey
-        self._vehicle = Vehicle()
+        self._vehicle = Vehicle(mission=self._home.mission(survey.corners))
         self._drone, self._air, self._folder = drone, air, folder
 
     def fly(self) -> None:

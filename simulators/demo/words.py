@@ -12,6 +12,8 @@ OF_A_FLIGHT: Final = (
     ("arming", "armed"),
     ("mode", "auto"),
     ("flight", "in flight"),
+    ("landed", "landing"),
+    ("landed", "on the ground"),
     ("flight", "not in flight"),
     ("arming", "disarmed"),
 )

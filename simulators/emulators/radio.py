@@ -15,6 +15,7 @@ from simulators.frames import Frame
 
 _EUI: Final = "a84041000181c061"
 _PORT: Final = 2
+Network = Literal["chirpstack", "things-stack"]
 _ALWAYS: Final = ("battery_voltage", "soil_moisture_percent", "soil_temperature", "soil_conductivity")
 
 
@@ -25,7 +26,7 @@ class Lse01(Talker):
         server: ChirpStack 4 or The Things Stack 3.
     """
 
-    def __init__(self, server: Literal["chirpstack", "things-stack"]) -> None:
+    def __init__(self, server: Network) -> None:
         self._server = server
 
     def measure(self, measurement: Measurement) -> Sequence[Frame]:

@@ -132,8 +132,9 @@ class Vehicle:
         flying = {"custom_mode": 3 if self._flies else 0, "system_status": 4 if self._flies else 3}
         clock_us = measurement.clock_ns // 1000 if self._has_time else 0
         first: Said = [
-            (HEARTBEAT, {**status, **flying}),
+            # The time first: what has none of its own goes by the newest before it.
             (SYSTEM_TIME, {"time_unix_usec": clock_us, "time_boot_ms": boot_ms}),
+            (HEARTBEAT, {**status, **flying}),
             (EXTENDED_SYS_STATE, {"landed_state": self._landed(climb)}),
         ]
         said = first + said + vehicle_gear.said(values, boot_ms, flies=self._flies)

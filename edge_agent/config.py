@@ -130,6 +130,10 @@ def load(path: Path) -> settings.Config:
     config = _absolute(_plain(checked), path.resolve().parent)
     lines = key_lines(path.read_text(encoding="utf-8"))
     found = [*_file_problems(config), *_profile_problems(config)]
+    if not found:
+        from edge_agent.config_asked import asked_problems  # noqa: PLC0415 - it needs profiles that are known to load
+
+        found = list(asked_problems(config.device))
     if found:
         raise ConfigError([replace(each, line=lines.get(where)) for where, each in found], file=path)
     return replace(config, profiles={device.id: _profile(device) for device in config.device})

@@ -3,6 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import select
+from typing import Final
+
+FINE_S: Final = 0.001
+"""The loop's timers are as coarse as this; a shorter wait is the kernel's, and holds the loop for no longer. [s]"""
 
 
 async def readable(*fds: int, timeout_s: float | None = None) -> bool:
@@ -11,6 +16,8 @@ async def readable(*fds: int, timeout_s: float | None = None) -> bool:
     Returns:
         False when ``timeout_s`` passed first. The watch is gone on return, also when cancelled.
     """
+    if timeout_s is not None and timeout_s < FINE_S:
+        return bool(select.select(fds, (), (), max(0.0, timeout_s))[0])
     loop = asyncio.get_running_loop()
     future: asyncio.Future[None] = loop.create_future()
 

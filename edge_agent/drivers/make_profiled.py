@@ -20,7 +20,7 @@ from edge_agent.drivers.modbus_frames import Rtu, Tcp
 from edge_agent.drivers.polled import PolledDriver
 from edge_agent.drivers.ports import ByteLine, Driver
 from edge_agent.drivers.pulse import GpioEdges, PulseDriver, has_running_count
-from edge_agent.drivers.questions import conversation, usual_s
+from edge_agent.drivers.questions import askings_of, conversation, usual_s
 from edge_agent.drivers.schedule import Schedule
 from edge_agent.drivers.sdi12 import Sdi12Driver
 from edge_agent.drivers.serial_port import LineFormat
@@ -35,6 +35,7 @@ from edge_agent.settings_devices import (
     I2cDevice,
     MavlinkDevice,
     ModbusDevice,
+    OnABus,
     PulseDevice,
     Sdi12Device,
     SerialDevice,
@@ -75,28 +76,46 @@ def make_profiled(config: Profiled, clock: Clock, lines: Lines) -> tuple[Driver,
 
 def _modbus(config: ModbusDevice, clock: Clock, lines: Lines) -> tuple[Driver, str]:
     profile = _profile(config)
-    form = line_format(profile.document, config.baud)
-    line, where = byte_line(config, form)
+    form = line_format(profile.document, config)
     over_tcp = config.tcp is not None
     # Three and a half characters of silence part two frames; above 19200 baud it is 1.75 ms (serial line V1.02, 2.5.1).
     polling = profile.document.get("polling") or {}
     gap_s = max(0.00175, 3.5 * form.character_s, float(polling.get("frame_gap_ms") or 0) / 1000)
-    shared = lines.buses.setdefault(where, SharedLine(line, clock, gap_s=0.0005 if over_tcp else gap_s))
+    shared, where = _bus(config, form, clock, lines, gap_s=0.0005 if over_tcp else gap_s)
     unit = config.unit or int(profile.document["transport"].get("unit_id") or 1)
-    schedule = _schedule(config, clock, usual_s(profile.document))
     envelope = Tcp() if over_tcp else Rtu()
+    schedule = _bus_schedule(config, profile, clock, "function")
     driver = ModbusDriver(shared, envelope, unit, profile, clock, schedule, timeout_s=config.timeout_s)
+    driver.silence_s = config.silence_s
     return driver, f"{where} unit {unit}"
 
 
 def _sdi12(config: Sdi12Device, clock: Clock, lines: Lines) -> tuple[Driver, str]:
     profile = _profile(config)
-    line, where = byte_line(config, line_format(profile.document, config.baud))
-    shared = lines.buses.setdefault(where, SharedLine(line, clock, gap_s=0.01))
+    shared, where = _bus(config, line_format(profile.document, config), clock, lines, gap_s=0.01)
     address = config.address or str(profile.document["transport"].get("address") or "0")
-    schedule = _schedule(config, clock, usual_s(profile.document))
-    breaks = config.break_by == "host"
-    return Sdi12Driver(shared, address, profile, clock, schedule, breaks=breaks), f"{where} probe {address}"
+    schedule = _bus_schedule(config, profile, clock, "command")
+    driver = Sdi12Driver(shared, address, profile, clock, schedule, breaks=config.break_by == "host")
+    driver.silence_s = config.silence_s
+    return driver, f"{where} probe {address}"
+
+
+def _bus(
+    config: ModbusDevice | Sdi12Device, form: LineFormat, clock: Clock, lines: Lines, *, gap_s: float
+) -> tuple[SharedLine, str]:
+    """The line that a device shares with others, and where it is; the slowest of them says how long its silences are."""
+    line, where = byte_line(config, form)
+    shared = lines.buses.get(where)
+    if shared is None:
+        on_wire_s = form.character_s if config.tcp is None else 0.0
+        shared = lines.buses[where] = SharedLine(line, clock, gap_s=gap_s, character_s=on_wire_s)
+    shared.gap_s = max(shared.gap_s, gap_s)
+    return shared, where
+
+
+def _bus_schedule(config: ModbusDevice | Sdi12Device, profile: Profile, clock: Clock, asked_by: str) -> Schedule:
+    tables = [asking.table for asking in askings_of(profile, asked_by)]
+    return _schedule(config, clock, usual_s(profile.document, tables))
 
 
 def _pulse(config: PulseDevice, clock: Clock) -> tuple[Driver, str]:
@@ -175,23 +194,31 @@ def _json_parser(config: BrokerDevice) -> LineParser:
 def _serial(config: SerialDevice, clock: Clock) -> tuple[Driver, str]:
     profile = _profile(config)
     talk = conversation(profile.document)
-    line, where = byte_line(config, line_format(profile.document, config.baud))
+    line, where = byte_line(config, line_format(profile.document, config))
     asks = config.ask != "never" and (talk.each or talk.first)
     schedule = _schedule(config, clock, talk.every_s) if asks else None
     return FramedDriver(line, profile, clock, schedule=schedule, silence_s=config.silence_s), where
 
 
-def line_format(document: Mapping[str, Any], baud: int | None) -> LineFormat:
-    """Speed and character of a profile's line; ``baud`` where the device was set to another speed. [1/s]."""
+def line_format(document: Mapping[str, Any], config: OnABus | None = None) -> LineFormat:
+    """Speed and character of a profile's line, or what the device was set to instead."""
     transport = document["transport"]
     factory = transport.get("baud")
     if isinstance(factory, list):
         factory = factory[0]
-    return LineFormat(
-        baud or int(factory or 9600),
+    usual = LineFormat(
+        int(factory or 9600),
         int(transport.get("data_bits") or 8),
         str(transport.get("parity") or "none"),
         int(transport.get("stop_bits") or 1),
+    )
+    if config is None:
+        return usual
+    return LineFormat(
+        config.baud or usual.baud,
+        config.data_bits or usual.data_bits,
+        config.parity or usual.parity,
+        config.stop_bits or usual.stop_bits,
     )
 
 

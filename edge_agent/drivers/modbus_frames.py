@@ -15,6 +15,7 @@ EXCEPTIONS: Final = {
     2: "illegal data address",
     3: "illegal data value",
     4: "device failure",
+    5: "acknowledge: it needs time",
     6: "device busy",
     10: "gateway path unavailable",
     11: "gateway: the device behind it does not answer",
@@ -36,6 +37,16 @@ class Refused(NamedTuple):
     def words(self) -> str:
         """The code in words."""
         return f"exception {self.code}: {EXCEPTIONS.get(self.code, 'unknown')}"
+
+    @property
+    def is_final(self) -> bool:
+        """Whether the device does not know what it is asked for, and never will."""
+        return self.code in {1, 2, 3}
+
+    @property
+    def is_gateway(self) -> bool:
+        """Whether a gateway says it, because the device behind it does not answer."""
+        return self.code in {10, 11}
 
 
 class Question(NamedTuple):

@@ -164,6 +164,33 @@ def test_slaves_share_a_port_when_each_has_its_own_unit(tmp_path: Path) -> None:
     two = one.replace("wind", "gust").replace("unit = 1", "unit = 2")
     assert len(config.load(write(tmp_path, base + one + two)).device) == 2
     assert "give each its own unit" in complaints(tmp_path, base + one + two.replace("unit = 2", "unit = 1"))
-    assert "give both the same baud" in complaints(tmp_path, base + one + two + "baud = 19200\n")
+    assert "on the same port 4800 baud" in complaints(tmp_path, base + one + two + "baud = 19200\n")
     other = '[[device]]\nid = "dust"\ndriver = "serial"\nport = "/dev/ttyS0"\nprofile = "nova/sds011"\n'
     assert "two devices have the port" in complaints(tmp_path, base + one + other)
+
+
+def slaves(*profiles: str, more: str = "") -> str:
+    return MINIMAL + "".join(
+        f'[[device]]\nid = "slave-{unit}"\ndriver = "modbus"\nprofile = "{name}"\nport = "/dev/rs485"\nunit = {unit}\n{more}'
+        for unit, name in enumerate(profiles, 1)
+    )
+
+
+def test_devices_of_one_port_with_other_factory_speeds_are_refused_with_what_to_write(tmp_path: Path) -> None:
+    said = complaints(tmp_path, slaves("renke/rs-wsd", "generic/xy-md02"))
+    assert "slave-2 has 9600 baud 8N1, slave-1 on the same port 4800 baud 8N1" in said
+    assert "baud = 4800" in said
+    assert "agent.toml:18" in said
+    said = complaints(tmp_path, slaves("renke/rs-wsd", "lambrecht/rain-e", more="baud = 19200\n"))
+    assert "19200 baud 8E1" in said
+    assert 'parity = "none"' in said
+    found = config.load(write(tmp_path, slaves("renke/rs-wsd", "generic/xy-md02", more="baud = 9600\n")))
+    assert len(found.device) == 3
+
+
+def test_jitter_of_half_the_interval_and_more_is_refused(tmp_path: Path) -> None:
+    one = '[[device]]\nid = "a"\ndriver = "modbus"\nprofile = "renke/rs-fsjt"\nport = "/dev/rs485"\n'
+    assert "5 s is half the interval of 10 s or more" in complaints(tmp_path, MINIMAL + one + "jitter_s = 5\n")
+    assert "jitter_s = 1" in complaints(tmp_path, MINIMAL + one + "jitter_s = 5\n")
+    config.load(write(tmp_path, MINIMAL + one + "jitter_s = 4.9\n"))
+    assert "20 s or more" in complaints(tmp_path, MINIMAL + one + "jitter_s = 10\npoll_s = 20\n")

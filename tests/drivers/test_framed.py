@@ -34,7 +34,7 @@ def line(tmp_path: Path) -> Iterator[Instrument]:
 
 def driver(line: Instrument, model: str, **how: float) -> FramedDriver:
     profile = catalogue.load(model)
-    port = SerialPort(line.name, line_format(profile.document, None))
+    port = SerialPort(line.name, line_format(profile.document))
     schedule = Schedule(how["every_s"], SystemClock()) if "every_s" in how else None
     return FramedDriver(port, profile, SystemClock(), schedule=schedule, silence_s=how.get("silence_s", 0))
 

@@ -14,7 +14,7 @@ from device_profiles import catalogue
 from device_profiles.rejects import FrameRejected, RejectReason
 from device_profiles.wire.values import Scaled
 from edge_agent.clock import SystemClock
-from edge_agent.drivers.ports import LinkDown, Read, Sample
+from edge_agent.drivers.ports import NotReady, Read, Sample
 from edge_agent.drivers.schedule import Schedule
 from edge_agent.drivers.sdi12 import Sdi12Driver
 from edge_agent.drivers.sdi12_lines import Damaged, Promise, line_of, promise, values
@@ -119,7 +119,7 @@ def test_a_probe_that_is_not_there_is_down_and_its_neighbour_is_read_on(tmp_path
         line = bus(tmp_path / "bus")
         gone = asyncio.ensure_future(until(probe(line, "5"), 1))
         reads = await until(probe(line, "0"), 2)
-        with pytest.raises(LinkDown, match="probe 5 does not answer: is it powered"):
+        with pytest.raises(NotReady, match="probe 5 does not answer: is it powered"):
             await gone
         return reads
 

@@ -6,6 +6,8 @@ import asyncio
 import errno
 import os
 import termios
+import time
+from contextlib import nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
@@ -67,6 +69,7 @@ class SerialPort:
         self.path = path
         self.format = baud if isinstance(baud, LineFormat) else LineFormat(baud)
         self._port: serial.Serial | None = None
+        self._heard_s = 0.0
 
     async def open(self) -> None:
         """Open and configure the port; bytes that came before are dropped, they have no time.
@@ -89,8 +92,10 @@ class SerialPort:
         """
         assert self._port is not None, "read follows open"
         fd = int(self._port.fileno())
-        if not await readable(fd, timeout_s=timeout_s):
+        heard_s = await readable(fd, timeout_s=timeout_s)
+        if not heard_s:
             return None
+        self._heard_s = heard_s
         try:
             data = os.read(fd, READ_BYTES_MAX)
         except BlockingIOError:
@@ -112,16 +117,19 @@ class SerialPort:
         fd = int(self._port.fileno())
         carried(data, sent=True)
         try:
-            async with asyncio.timeout(WRITE_S_MAX):
+            data = _written(fd, data)
+            async with asyncio.timeout(WRITE_S_MAX) if data else nullcontext():
                 while data:
-                    try:
-                        data = data[os.write(fd, data) :]
-                    except BlockingIOError:
-                        await writable(fd)
+                    await writable(fd)
+                    data = _written(fd, data)
         except TimeoutError:
             raise LinkDown(f"{self.path} takes no bytes: is the adapter hung?") from None
         except OSError as exc:
             raise LinkDown(f"{self.path} is gone ({exc.strerror})") from exc
+
+    def heard_ago_s(self) -> float:
+        """How long ago the bytes of the last read could be read. [s]."""
+        return time.monotonic() - self._heard_s
 
     async def send_break(self, seconds: float) -> None:
         """Hold the line in its break state.
@@ -157,6 +165,14 @@ class SerialPort:
                 port.close()
             except OSError:
                 return
+
+
+def _written(fd: int, data: bytes) -> bytes:
+    """What is left of ``data`` when the kernel takes no more."""
+    try:
+        return data[os.write(fd, data) :]
+    except BlockingIOError:
+        return data
 
 
 def _open(path: Path, line: LineFormat) -> serial.Serial:

@@ -139,7 +139,7 @@ class SharedLine:
                 if rest_s <= FINE_S:
                     return
                 continue
-            self._moved_s = self._clock.monotonic_s()
+            self._note_heard()
             self.late_bytes += len(late)
             patience -= len(late)
             if patience < 0:
@@ -158,7 +158,7 @@ class SharedLine:
             data = await self._line.read(rest_s)
             if not data:
                 continue
-            self._moved_s = self._clock.monotonic_s()
+            self._note_heard()
             if not heard:
                 deadline_s += answer_bytes * self._character_s
             heard += data
@@ -179,6 +179,11 @@ class SharedLine:
         """Hold the line in its break state, where it has one; raises ``LinkDown``."""
         if isinstance(self._line, SerialPort):
             await self._line.send_break(seconds)
+
+    def _note_heard(self) -> None:
+        """The silence begins when bytes came, not when this task had its turn to read them."""
+        ago_s = self._line.heard_ago_s() if isinstance(self._line, SerialPort) else 0.0
+        self._moved_s = self._clock.monotonic_s() - ago_s
 
     def _tell(self, question: bytes, heard: bytes) -> None:
         if self.trace is not None:

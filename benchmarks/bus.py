@@ -47,8 +47,8 @@ def run(seconds: float = 20.0) -> dict[str, Any]:
     return {
         "about": (
             f"{DEVICES} slaves at {LINE.baud} baud, one register each; one exchange takes {POLL_S * 1000:.1f} ms on the"
-            " wire. Emulator and master share this machine: what a bare loop of write and select, which decodes nothing,"
-            " gets of the same bus is what they leave"
+            " wire. Emulator and master share this machine: what a bare loop of write and select gets of the same bus,"
+            " which decodes nothing, is what they leave"
         ),
         **taken,
         "beside_a_hung_port": beside,

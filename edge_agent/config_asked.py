@@ -1,4 +1,4 @@
-"""What only a device's profile tells of its ``[[device]]`` table: whether those on one line agree, and how jitter fits."""
+"""What only a profile tells of a ``[[device]]`` table: whether devices on one line agree, and how jitter fits."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ def profile_s(device: Asked) -> float:
     assert device.profile is not None, "the schema asks for it"
     profile = catalogue.load(device.profile)
     keys = {ModbusDevice: "function", Sdi12Device: "command"}
-    key = keys.get(type(device))  # type: ignore[call-overload] # any other device has none
+    key = keys.get(type(device))
     if key is None:
         return conversation(profile.document).every_s
     return usual_s(profile.document, [asking.table for asking in askings_of(profile, key)])
@@ -58,7 +58,8 @@ def _lines(devices: Sequence[Device]) -> Iterator[Found]:
         if form == theirs:
             continue
         what = f"`device.{index + 1}`: {device.id} has {_words(form)}, {other.id} on the same port {_words(theirs)}"
-        keys = [key for key in ("baud", "data_bits", "parity", "stop_bits") if getattr(theirs, key) != getattr(form, key)]
+        kinds = ("baud", "data_bits", "parity", "stop_bits")
+        keys = [key for key in kinds if getattr(theirs, key) != getattr(form, key)]
         lines = " and ".join(f"{key} = {_toml(getattr(theirs, key))}" for key in keys)
         how = f"set {device.id} itself to what {other.id} has, then write {lines} for both here"
         yield ("device", index, "port"), ConfigProblem(what, None, how)

@@ -125,6 +125,23 @@ class Asked(DeviceTable):
     profile: Annotated[ProfileId, Field(examples=['profile = "plantower/pms5003" (see: harkara profile list)'])]
     poll_s: Interval | None = None
     jitter_s: Seconds = 0.0
+    power: DeviceId | None = None
+
+
+class Direction(Table):
+    """``direction = { … }`` of a device on a line."""
+
+    by: Annotated[Literal["kernel", "gpio"], Field(examples=['by = "kernel" or by = "gpio" with chip and line'])]
+    chip: Path = Path("/dev/gpiochip0")
+    line: Annotated[int, Field(ge=0, le=1023)] | None = None
+    before_ms: Annotated[float, Field(ge=0, le=1000)] = 0.0
+    after_ms: Annotated[float, Field(ge=0, le=1000)] = 0.0
+
+    @model_validator(mode="after")
+    def _has_a_line(self) -> Self:
+        if (self.by == "gpio") != (self.line is not None):
+            raise ValueError('direction by = "gpio" has a line, by = "kernel" has none')
+        return self
 
 
 class OnABus(Asked, _OneSource):
@@ -134,6 +151,22 @@ class OnABus(Asked, _OneSource):
     data_bits: Literal[7, 8] | None = None
     parity: Literal["none", "even", "odd"] | None = None
     stop_bits: Literal[1, 2] | None = None
+    direction: Direction | None = None
+
+    @field_validator("direction", mode="before")
+    @classmethod
+    def _in_short(cls, value: object) -> object:
+        if value == "adapter":
+            return None
+        if value == "kernel":
+            return {"by": "kernel"}
+        return {"by": "gpio", **value} if isinstance(value, dict) else value
+
+    @model_validator(mode="after")
+    def _turned_here(self) -> Self:
+        if self.direction is not None and self.port is None:
+            raise ValueError(f"device `{self.id}`: direction is of a port of this machine; remove it")
+        return self
 
 
 class SerialDevice(OnABus):
@@ -247,7 +280,7 @@ TRANSPORTS: Final[Mapping[str, frozenset[str]]] = {
     "serial": frozenset({"serial", "ascii", "ve.direct", "ubx", "umb", "nmea", "meter-ddi"}),
     "modbus": frozenset({"modbus-rtu", "modbus-tcp"}),
     "sdi-12": frozenset({"sdi-12"}),
-    "sysfs": frozenset({"iio", "w1"}),
+    "sysfs": frozenset({"iio", "hwmon", "w1"}),
     "i2c": frozenset({"i2c"}),
     "pulse": frozenset({"pulse"}),
     "broker": frozenset({"lorawan"}),

@@ -113,10 +113,31 @@ class Asked(DeviceSettings):
     Attributes:
         poll_s: How often it is asked; the profile's own interval when left out. [s]
         jitter_s: Each time up to this much later, so that many stations do not speak at once. [s]
+        power: Id of the ``[[power]]`` group that feeds it; always fed when left out.
     """
 
     poll_s: float | None = None
     jitter_s: float = 0.0
+    power: str | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Direction:
+    """Who turns an RS-485 transceiver to sending and back, where the adapter does not.
+
+    Attributes:
+        by: ``kernel`` (the UART's driver, by RTS) or ``gpio`` (a line of ours).
+        chip: The GPIO chip's device file.
+        line: Number of the line on it that enables the transmitter.
+        before_ms: Between the turn and the first bit. [ms]
+        after_ms: Between the last bit and the turn back. [ms]
+    """
+
+    by: Literal["kernel", "gpio"]
+    chip: Path = Path("/dev/gpiochip0")
+    line: int | None = None
+    before_ms: float = 0.0
+    after_ms: float = 0.0
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -128,12 +149,14 @@ class OnABus(OnALine, Asked):
         data_bits: Where the device was set to another number than the profile says.
         parity: Likewise.
         stop_bits: Likewise.
+        direction: How an RS-485 transceiver is turned; the adapter does it when left out.
     """
 
     baud: int | None = None
     data_bits: Literal[7, 8] | None = None
     parity: Literal["none", "even", "odd"] | None = None
     stop_bits: Literal[1, 2] | None = None
+    direction: Direction | None = None
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import random
 from abc import ABC, abstractmethod
-from collections.abc import Mapping, Sequence
-from typing import Any, Final
+from collections.abc import Sequence
+from typing import Final
 
 from device_profiles.engine.compile import compile_profile
 from device_profiles.engine.identity import requests_to_ask
@@ -15,7 +15,7 @@ from device_profiles.wire.delivery.backoff import Backoff
 from edge_agent.clock import Clock
 from edge_agent.drivers.ports import LinkDown, NotReady, Read, Sample
 from edge_agent.drivers.power import ALWAYS, Supply
-from edge_agent.drivers.questions import Asking, askings_of
+from edge_agent.drivers.questions import Asking, askings_of, warm_up_s
 from edge_agent.drivers.schedule import Schedule
 from edge_agent.drivers.shared_line import NoAnswer, SharedLine
 
@@ -57,6 +57,7 @@ class BusDriver(ABC):
         self.supply: Supply = ALWAYS
         self._line, self._clock, self._schedule, self._asked_by = line, clock, schedule, asked_by
         self._requests = askings_of(profile, asked_by)
+        self._warm_up_s = warm_up_s(profile.document)
         longest_s = min(SEEK_S_MAX, max(5.0, schedule.every_s))
         self._backoff = Backoff(floor_s=SEEK_S_MIN, ceiling_s=longest_s, random=random.random)
         self._ticks = 0
@@ -96,7 +97,7 @@ class BusDriver(ABC):
             raise NotReady(self._down, wait_s)
         began_s = self._clock.monotonic_s()
         try:
-            async with self.supply.on():
+            async with self.supply.on(self._warm_up_s):
                 await self._meet()
         except NoAnswer as exc:
             self._down = self._why(exc.heard)
@@ -136,7 +137,7 @@ class BusDriver(ABC):
 
     async def _ask_for(self, due: Sequence[Asking]) -> list[Read]:
         reads: list[Read] = []
-        async with self.supply.on():
+        async with self.supply.on(self._warm_up_s):
             answered = await self._poll(due, reads) if due else True
         if answered:
             self._silent = 0
@@ -165,9 +166,8 @@ class BusDriver(ABC):
         """Read it as this variant from now on."""
         if not variant or variant == self.profile.variant:
             return
-        document: Mapping[str, Any] = self.profile.document
         self.profile = compile_profile(
-            document, profile_id=self.profile.id, digest=self.profile.digest, variant=variant
+            dict(self.profile.document), profile_id=self.profile.id, digest=self.profile.digest, variant=variant
         )
         self._requests = askings_of(self.profile, self._asked_by)
 

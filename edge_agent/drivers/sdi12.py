@@ -75,7 +75,7 @@ class Sdi12Driver(BusDriver):
                 self._takes(told)
                 return
             said.append(answer.decode("ascii", "replace").strip())
-        raise OtherModel(f"{self.name} is no {self.profile.id}, it says that it is {', '.join(said)!r}: set its profile")
+        raise OtherModel(f"{self.name} is no {self.profile.id}, it says it is {', '.join(said)!r}: set its profile")
 
     async def _poll(self, due: Sequence[Asking], reads: list[Read]) -> bool:
         answered = False

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
+from edge_agent.drivers.direction import Direction
 from edge_agent.drivers.fd import readable, writable
 from edge_agent.drivers.ports import LinkDown
 from edge_agent.drivers.watch import carried
@@ -61,12 +62,14 @@ class SerialPort:
     Attributes:
         path: Device file, best a stable name (``/dev/serial/by-id/...`` or ``by-path``).
         format: Speed and character.
+        direction: Turns an RS-485 transceiver; None where the adapter does it.
     """
 
     starts_clean = False
 
-    def __init__(self, path: Path, baud: int | LineFormat) -> None:
+    def __init__(self, path: Path, baud: int | LineFormat, direction: Direction | None = None) -> None:
         self.path = path
+        self.direction = direction
         self.format = baud if isinstance(baud, LineFormat) else LineFormat(baud)
         self._port: serial.Serial | None = None
         self._heard_s = 0.0
@@ -83,6 +86,12 @@ class SerialPort:
                 self._port = await asyncio.to_thread(_open, self.path, self.format)
         except TimeoutError:
             raise LinkDown(f"{self.path} does not open: is the adapter hung?") from None
+        if self.direction is not None:
+            try:
+                self.direction.opened(int(self._port.fileno()), self.path)
+            except LinkDown:
+                await self.close()
+                raise
 
     async def read(self, timeout_s: float | None) -> bytes | None:
         """The next bytes, seldom none; None when ``timeout_s`` passed without any.
@@ -116,6 +125,16 @@ class SerialPort:
         assert self._port is not None, "write follows open"
         fd = int(self._port.fileno())
         carried(data, sent=True)
+        if self.direction is not None:
+            await self.direction.before()
+            try:
+                await self._send(fd, data)
+            finally:
+                await self.direction.after(fd)
+            return
+        await self._send(fd, data)
+
+    async def _send(self, fd: int, data: bytes) -> None:
         try:
             data = _written(fd, data)
             async with asyncio.timeout(WRITE_S_MAX) if data else nullcontext():
@@ -160,6 +179,8 @@ class SerialPort:
     async def close(self) -> None:
         """Close the port; never raises."""
         port, self._port = self._port, None
+        if self.direction is not None:
+            self.direction.closed()
         if port is not None:
             try:
                 port.close()

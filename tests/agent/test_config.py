@@ -171,7 +171,8 @@ def test_slaves_share_a_port_when_each_has_its_own_unit(tmp_path: Path) -> None:
 
 def slaves(*profiles: str, more: str = "") -> str:
     return MINIMAL + "".join(
-        f'[[device]]\nid = "slave-{unit}"\ndriver = "modbus"\nprofile = "{name}"\nport = "/dev/rs485"\nunit = {unit}\n{more}'
+        f'[[device]]\nid = "slave-{unit}"\ndriver = "modbus"\nprofile = "{name}"\nport = "/dev/rs485"\n'
+        f"unit = {unit}\n{more}"
         for unit, name in enumerate(profiles, 1)
     )
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 from pathlib import Path
 
@@ -51,7 +51,9 @@ class Slave:
         asked: First register of each question, in order.
     """
 
-    def __init__(self, unit: int, registers: Mapping[int, int], rule: Callable[[int, int], int | None] | None = None):
+    def __init__(
+        self, unit: int, registers: Mapping[int, int], rule: Callable[[int, int], int | None] | None = None
+    ) -> None:
         """``rule`` takes first register and size, and gives an exception, -1 for silence, or None."""
         self.unit, self.registers, self.rule = unit, dict(registers), rule
         self.asked: list[int] = []
@@ -134,7 +136,7 @@ class Living:
 
 
 @asynccontextmanager
-async def living(*devices: Living):
+async def living(*devices: Living) -> AsyncIterator[None]:
     """Let devices live for as long as the context lasts."""
     tasks = [asyncio.ensure_future(device.run()) for device in devices]
     try:
@@ -150,7 +152,7 @@ async def until(holds: Callable[[], bool], what: str, timeout_s: float = 45.0) -
     try:
         async with asyncio.timeout(timeout_s):
             while not holds():
-                await asyncio.sleep(0.01)
+                await asyncio.sleep(0.01)  # noqa: ASYNC110 - anything may be waited for
     except TimeoutError:
         raise AssertionError(f"never: {what}") from None
 

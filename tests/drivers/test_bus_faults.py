@@ -157,9 +157,7 @@ def test_a_measurement_begun_by_its_own_request_is_asked_twice(tmp_path: Path) -
     probe = Slave(1, dict.fromkeys([*range(8), *range(100, 113)], 215), rule)
 
     async def run() -> Living:
-        quick = profile(
-            "gropoint/profile-gplp-8", **{"wait_s = 1.6": "wait_s = 0.1", "wait_s = 2.6": "wait_s = 0.1"}
-        )
+        quick = profile("gropoint/profile-gplp-8", **{"wait_s = 1.6": "wait_s = 0.1", "wait_s = 2.6": "wait_s = 0.1"})
         device = Living("soil", modbus(line(tmp_path / "bus"), 1, quick))
         async with living(device):
             await until(device.has(2), "moisture and temperature")

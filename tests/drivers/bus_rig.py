@@ -151,8 +151,8 @@ async def until(holds: Callable[[], bool], what: str, timeout_s: float = 45.0) -
     """Wait for a condition."""
     try:
         async with asyncio.timeout(timeout_s):
-            while not holds():
-                await asyncio.sleep(0.01)  # noqa: ASYNC110 - anything may be waited for
+            while not holds():  # noqa: ASYNC110 - anything may be waited for
+                await asyncio.sleep(0.01)
     except TimeoutError:
         raise AssertionError(f"never: {what}") from None
 

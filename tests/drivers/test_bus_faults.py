@@ -53,7 +53,7 @@ name = "old"
 request = "data"
 variants = ["old"]
 fields = [
-  { name = "soil_temperature", reg = 0, type = "i16", scale = 0.1, missing = [{ above = 800, reason = "sensor_error" }] },
+  { name = "soil_temperature", reg = 0, type = "i16", scale = 0.1 },
   { name = "soil_moisture_percent", reg = 1, type = "u16", scale = 0.1 },
 ]
 [[frames]]

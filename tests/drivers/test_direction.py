@@ -1,4 +1,4 @@
-"""RS-485 transceivers that somebody has to turn: the kernel's driver by its structure, or a GPIO line around each write."""
+"""RS-485 transceivers that somebody has to turn: the kernel's driver by its structure, or a GPIO line at each write."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def test_a_port_whose_driver_turns_nothing_says_so_and_is_closed(tmp_path: Path)
 
     async def run() -> None:
         port = SerialPort(line.name, LineFormat(9600), KernelDirection())
-        with pytest.raises(LinkDown, match="turns no RS-485 transceiver.*leave direction out"):
+        with pytest.raises(LinkDown, match=r"turns no RS-485 transceiver.*leave direction out"):
             await port.open()
         # Nothing is left open: another may have it now.
         other = SerialPort(line.name, LineFormat(9600))

@@ -14,11 +14,11 @@ from edge_agent.drivers.make import Lines
 from edge_agent.drivers.make_profiled import line_format
 from edge_agent.drivers.modbus_frames import Rtu
 from edge_agent.drivers.ports import LinkDown, Sample
-from edge_agent.drivers.power import PowerGroup
+from edge_agent.drivers.power import PowerGroup, Switch
 from edge_agent.drivers.power_switches import CommandSwitch, GpioSwitch, RelaySwitch
 from edge_agent.drivers.schedule import Schedule
 from edge_agent.drivers.serial_port import SerialPort
-from edge_agent.settings_power import Power
+from edge_agent.settings_power import Power, Relay
 from simulators.emulators.host import on_pty
 from simulators.frames import Frame
 from tests.agent.harness import Instrument
@@ -31,7 +31,7 @@ def commands(log: Path) -> CommandSwitch:
     return CommandSwitch(*(["/bin/sh", "-c", f"echo {word} >> {log}"] for word in ("on", "off")))
 
 
-def group(switch: object, *, settle_s: float = 0.0, on_max_s: float = 60.0, off_at_exit: bool = True) -> PowerGroup:
+def group(switch: Switch, *, settle_s: float = 0.0, on_max_s: float = 60.0, off_at_exit: bool = True) -> PowerGroup:
     return PowerGroup("probes", switch, CLOCK, settle_s=settle_s, on_max_s=on_max_s, off_at_exit=off_at_exit)
 
 
@@ -158,10 +158,8 @@ def test_a_relay_feeds_probes_of_its_own_bus_only_while_they_are_read(tmp_path: 
     async def run() -> Living:
         lines = Lines()
         lines.buses[str(tmp_path / "bus")] = shared = line(tmp_path / "bus")
-        relay = {"port": tmp_path / "bus", "unit": 16, "coil": 1}
-        from edge_agent.settings_power import Relay
-
-        supply = power_groups.build(Power(id="probes", relay=Relay(**relay), settle_s=0.1), CLOCK, lines)
+        relay = Relay(port=tmp_path / "bus", unit=16, coil=1)
+        supply = power_groups.build(Power(id="probes", relay=relay, settle_s=0.1), CLOCK, lines)
         await supply.start()
         driver = modbus(shared, 1, "renke/rs-fsjt", every_s=0.5)
         driver.supply = supply
@@ -190,7 +188,7 @@ def test_a_relay_that_does_not_take_it_is_told(tmp_path: Path) -> None:
                 raise AssertionError("fed")
         await supply.stop()
 
-    with on_pty(tmp_path / "bus", [(Slave(1, {}).on_line[0], board)]):  # type: ignore[list-item]
+    with on_pty(tmp_path / "bus", [(Slave(1, {}).on_line[0], board)]):
         asyncio.run(run())
 
 

@@ -177,7 +177,7 @@ class Agent:
             log.info("recovered rows=%d", sum(chunk.rows for chunk in left))
         supplies = self._build_supplies()
         devices = [self._build_device(device) for device in self.config.device]
-        for supply in supplies.values():
+        for supply in supplies:
             await supply.start()
         async with asyncio.TaskGroup() as group:
             stages = _Stages(
@@ -192,16 +192,14 @@ class Agent:
                 "agent running agent=%s devices=%d pid=%d", self.config.agent, len(self.config.device), os.getpid()
             )
             await stop.wait()
-            await self._stop(stages, list(supplies.values()))
+            await self._stop(stages, supplies)
 
-    def _build_supplies(self) -> dict[str, PowerGroup]:
+    def _build_supplies(self) -> list[PowerGroup]:
         if not self.config.power:
-            return {}
-        from edge_agent import power_groups  # noqa: PLC0415 - only who switches a supply needs it in memory
+            return []
+        from edge_agent.power_groups import build_all  # noqa: PLC0415 - only who switches a supply needs it in memory
 
-        supplies = {each.id: power_groups.build(each, self._clock, self._lines) for each in self.config.power}
-        self._lines.supplies.update(supplies)
-        return supplies
+        return build_all(self.config.power, self._clock, self._lines)
 
     def _build_device(self, device: Device) -> tuple[str, DeviceStage]:
         stage, counters = build(device, self._clock, self._queue, self._lines)

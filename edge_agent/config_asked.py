@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from device_profiles import catalogue
-from edge_agent.drivers.make_profiled import line_format
+from edge_agent.drivers.make_profiled import format_of
 from edge_agent.drivers.questions import askings_of, conversation, usual_s
 from edge_agent.drivers.serial_port import LineFormat
 from edge_agent.settings_devices import Asked, Device, ModbusDevice, OnABus, Sdi12Device
@@ -53,7 +53,7 @@ def _lines(devices: Sequence[Device]) -> Iterator[Found]:
         if not isinstance(device, ModbusDevice | Sdi12Device) or device.port is None:
             continue
         assert device.profile is not None, "the schema asks for it"
-        form = line_format(catalogue.load(device.profile).document, device)
+        form = format_of(catalogue.load(device.profile).document, device)
         other, theirs = first.setdefault(str(device.port), (device, form))
         if form == theirs:
             continue

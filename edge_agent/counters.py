@@ -69,14 +69,15 @@ class DeviceCounters:
         self.samples += 1
         self.heard_at_ns = sample.arrived_ns
         observed_at_ns = sample.observed_at_ns if sample.observed_at_ns is not None else sample.arrived_ns
-        self.texts.update((text.channel, text.text) for text in sample.texts)
+        for text in sample.texts:
+            self.readings += text.is_event or self.texts.get(text.channel) != text.text
+            self.texts[text.channel] = text.text
         for number in sample.numbers:
             if number.value is None:
                 self.missing[number.reason or "unknown"] += 1
                 continue
             self.readings += 1
             self.last[number.channel] = Last(number.value, number.unit, observed_at_ns)
-        self.readings += len(sample.texts)
 
     def as_json(self) -> dict[str, Any]:
         """For ``status``."""

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from edge_agent.clock import Clock
 from edge_agent.drivers.gpio_line import GpiodLine
 from edge_agent.drivers.make import Lines
@@ -12,6 +14,13 @@ from edge_agent.drivers.serial_port import LineFormat, SerialPort
 from edge_agent.drivers.shared_line import SharedLine
 from edge_agent.drivers.tcp import TcpStream
 from edge_agent.settings_power import Power, Relay
+
+
+def build_all(configs: Sequence[Power], clock: Clock, lines: Lines) -> list[PowerGroup]:
+    """Groups, found by devices in ``lines``; to be started when the devices have been made."""
+    groups = [build(config, clock, lines) for config in configs]
+    lines.supplies.update({group.id: group for group in groups})
+    return groups
 
 
 def build(config: Power, clock: Clock, lines: Lines) -> PowerGroup:

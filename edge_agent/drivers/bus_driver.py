@@ -18,6 +18,7 @@ from edge_agent.drivers.power import ALWAYS, Supply
 from edge_agent.drivers.questions import Asking, askings_of, warm_up_s
 from edge_agent.drivers.schedule import Schedule
 from edge_agent.drivers.shared_line import NoAnswer, SharedLine
+from edge_agent.drivers.watch import is_hurried
 
 SILENT_POLLS_MAX: Final = 3
 """So many polls without one answer, and the device counts as down."""
@@ -93,7 +94,7 @@ class BusDriver(ABC):
         await self._line.open()
         self._joined = True
         wait_s = self._line.may_seek_in_s()
-        if self._down and wait_s:
+        if self._down and wait_s and not is_hurried():
             raise NotReady(self._down, wait_s)
         began_s = self._clock.monotonic_s()
         try:
@@ -118,10 +119,6 @@ class BusDriver(ABC):
         due = [asking for asking in self._requests if self._ticks % asking.every == 0]
         self._ticks += 1
         return await self._ask_for(due)
-
-    async def read_once(self) -> list[Read]:
-        """Ask for everything now, whatever the schedule; raises ``LinkDown``. For whoever stands beside the device."""
-        return await self._ask_for(self._requests)
 
     async def close(self) -> list[Read]:
         """Leave the bus; gives what was heard while it was opened."""

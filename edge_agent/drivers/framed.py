@@ -35,7 +35,6 @@ class FramedDriver:
         silence_s: The line counts as down after this long without a byte; nought never. [s]
         settle_s_max: Longest wait after the first questions; a profile says how long its model takes to settle. [s]
         supply: What feeds it; a device that speaks when it is switched on is asked by switching it on.
-        trace: Is told each question with the bytes that were heard after it.
     """
 
     def __init__(
@@ -62,7 +61,6 @@ class FramedDriver:
         self.silence_s = silence_s
         self.settle_s_max = 3600.0
         self.supply: Supply = ALWAYS
-        self.trace: Trace | None = None
         self._line, self._profile, self._clock, self._schedule = line, profile, clock, schedule
         self._talk = conversation(profile.document)
         self._warm_up_s = warm_up_s(profile.document)
@@ -99,8 +97,8 @@ class FramedDriver:
             return self._silent()
         return self._take(self._feed(data))
 
-    async def read_once(self) -> list[Read]:
-        """Ask for everything now, whatever the schedule; raises ``LinkDown``. For whoever stands beside the device."""
+    async def _ask_all(self) -> list[Read]:
+        """Every question with its answer, fed meanwhile; raises ``LinkDown``."""
         reads: list[Read] = []
         async with self.supply.on(self._warm_up_s):
             if self._talk.first and self.supply is not ALWAYS:
@@ -109,10 +107,10 @@ class FramedDriver:
             for question in self._talk.each:
                 begun_s = self._clock.monotonic_s()
                 await self._line.write(question.data)
-                reads += await self._answer(question.data, question.timeout_s or self._answer_s())
+                reads += await self._answer(question.timeout_s or self._answer_s())
                 await asyncio.sleep(begun_s + question.wait_s - self._clock.monotonic_s())
             if not self._talk.each:
-                reads += await self._answer(b"", SPEAKS_S)
+                reads += await self._answer(SPEAKS_S)
         return reads
 
     async def close(self) -> list[Read]:
@@ -137,23 +135,19 @@ class FramedDriver:
             raise LinkDown(f"no answer to {self._unanswered} requests: powered, wired and set to this speed?")
         schedule.served()
         self._unanswered += 1
-        reads = await self.read_once()
+        reads = await self._ask_all()
         self._tick_s = self._clock.monotonic_s() + schedule.next_in_s()
         return reads
 
-    async def _answer(self, question: bytes, timeout_s: float) -> list[Read]:
+    async def _answer(self, timeout_s: float) -> list[Read]:
         """What comes until a good frame is among it: one question after the other, also where lines are half duplex."""
         reads: list[Read] = []
-        heard = b""
         deadline_s = self._clock.monotonic_s() + timeout_s
         self._is_answered = False
         while not self._is_answered and (rest_s := deadline_s - self._clock.monotonic_s()) > 0:
             data = await self._line.read(rest_s)
             if data:
-                heard += data
                 reads += self._take(self._feed(data))
-        if self.trace is not None:
-            self.trace(question, heard)
         return reads
 
     def _answer_s(self) -> float:

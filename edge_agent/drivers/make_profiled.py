@@ -86,7 +86,7 @@ def _polled(config: Asked, instrument: Instrument, profile: Profile, clock: Cloc
 
 def _modbus(config: ModbusDevice, clock: Clock, lines: Lines) -> tuple[Driver, str]:
     profile = _profile(config)
-    form = line_format(profile.document, config)
+    form = format_of(profile.document, config)
     over_tcp = config.tcp is not None
     # Three and a half characters of silence part two frames; above 19200 baud it is 1.75 ms (serial line V1.02, 2.5.1).
     polling = profile.document.get("polling") or {}
@@ -102,7 +102,7 @@ def _modbus(config: ModbusDevice, clock: Clock, lines: Lines) -> tuple[Driver, s
 
 def _sdi12(config: Sdi12Device, clock: Clock, lines: Lines) -> tuple[Driver, str]:
     profile = _profile(config)
-    shared, where = _bus(config, line_format(profile.document, config), clock, lines, gap_s=0.01)
+    shared, where = _bus(config, format_of(profile.document, config), clock, lines, gap_s=0.01)
     address = config.address or str(profile.document["transport"].get("address") or "0")
     schedule = _bus_schedule(config, profile, clock, lines, "command")
     driver = Sdi12Driver(shared, address, profile, clock, schedule, breaks=config.break_by == "host")
@@ -220,7 +220,7 @@ def _json_parser(config: BrokerDevice) -> LineParser:
 def _serial(config: SerialDevice, clock: Clock, lines: Lines) -> tuple[Driver, str]:
     profile = _profile(config)
     talk = conversation(profile.document)
-    line, where = byte_line(config, line_format(profile.document, config), _direction(config))
+    line, where = byte_line(config, format_of(profile.document, config), _direction(config))
     supply = _supply(config, lines)
     # What speaks when it is switched on is asked by switching it on.
     asks = config.ask != "never" and (talk.each or talk.first or supply is not ALWAYS)
@@ -230,25 +230,28 @@ def _serial(config: SerialDevice, clock: Clock, lines: Lines) -> tuple[Driver, s
     return driver, where
 
 
-def line_format(document: Mapping[str, Any], config: OnABus | None = None) -> LineFormat:
-    """Speed and character of a profile's line, or what the device was set to instead."""
+def format_of(document: Mapping[str, Any], config: OnABus) -> LineFormat:
+    """Speed and character of a device's line: the profile's, or what the device was set to instead."""
+    usual = line_format(document, config.baud)
+    return LineFormat(
+        usual.baud,
+        config.data_bits or usual.data_bits,
+        config.parity or usual.parity,
+        config.stop_bits or usual.stop_bits,
+    )
+
+
+def line_format(document: Mapping[str, Any], baud: int | None = None) -> LineFormat:
+    """Speed and character of a profile's line; ``baud`` where the device was set to another speed. [1/s]."""
     transport = document["transport"]
     factory = transport.get("baud")
     if isinstance(factory, list):
         factory = factory[0]
-    usual = LineFormat(
-        int(factory or 9600),
+    return LineFormat(
+        baud or int(factory or 9600),
         int(transport.get("data_bits") or 8),
         str(transport.get("parity") or "none"),
         int(transport.get("stop_bits") or 1),
-    )
-    if config is None:
-        return usual
-    return LineFormat(
-        config.baud or usual.baud,
-        config.data_bits or usual.data_bits,
-        config.parity or usual.parity,
-        config.stop_bits or usual.stop_bits,
     )
 
 

@@ -97,7 +97,7 @@ class PowerGroup:
         self._on_max_s, self._off_at_exit = on_max_s, off_at_exit
         self._users = 0
         self._since_s = -math.inf
-        self._is_on = False
+        self._is_on = self._may_be_on = False
         self._was_cut = False
         self._counts: Counter[str] = Counter()
         self._lock = asyncio.Lock()
@@ -144,6 +144,8 @@ class PowerGroup:
                 raise LinkDown(words)
             if self._is_on:
                 return
+            # Also when it fails or is cancelled half-way: what may be on is turned off.
+            self._may_be_on = True
             try:
                 await self._switch.set(on=True)
             except LinkDown as exc:
@@ -157,7 +159,7 @@ class PowerGroup:
         if self._users:
             return
         self._was_cut = False
-        if self._is_on:
+        if self._may_be_on:
             await self._off()
 
     async def _cut(self) -> None:
@@ -180,7 +182,7 @@ class PowerGroup:
                 self._guard_by(self._off_later())
             else:
                 self._guard_by(None)
-                self._is_on = False
+                self._is_on = self._may_be_on = False
 
     async def _off_later(self) -> None:
         await asyncio.sleep(OFF_AGAIN_S)

@@ -50,16 +50,6 @@ class Sdi12Driver(BusDriver):
         super().__init__(line, f"probe {address}", profile, clock, schedule, asked_by="command")
         self._address, self._breaks = address, breaks
 
-    async def identify(self) -> str:
-        """What the probe says it is (``aI!``): version, maker, model, revision, serial number.
-
-        Raises:
-            LinkDown: The line is gone.
-            NoAnswer: It does not answer.
-        """
-        async with self._line.turn() as turn:
-            return (await self._ask(turn, "I", tries=1)).decode("ascii", "replace")
-
     async def _meet(self) -> None:
         if not self._asks_who():
             async with self._line.turn() as turn:

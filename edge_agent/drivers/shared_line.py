@@ -19,9 +19,6 @@ HELD_BYTES_MAX: Final = 1024
 SILENT_SHARE: Final = 0.05
 """So much of a bus at most goes into asking after slaves that do not answer, all of them together."""
 
-Trace = Callable[[bytes, bytes], None]
-"""Is told each question with what was heard after it: for `harkara agent read` and for whoever looks for a fault."""
-
 
 class NoAnswer(Exception):
     """Nothing that answers the question came in time.
@@ -42,7 +39,6 @@ class SharedLine:
         gap_s: Silence before each question; what arrives in it is a late answer and belongs to nobody. [s]
         late_bytes: How many bytes arrived so.
         answered_s: When anybody last answered, by the monotonic clock; -inf before. [s]
-        trace: See `Trace`.
     """
 
     def __init__(self, line: ByteLine, clock: Clock, *, gap_s: float, character_s: float = 0.0) -> None:
@@ -57,7 +53,6 @@ class SharedLine:
         self.gap_s = gap_s
         self.late_bytes = 0
         self.answered_s = -math.inf
-        self.trace: Trace | None = None
         self._line, self._clock, self._character_s = line, clock, character_s
         self._users = 0
         self._is_open = False
@@ -166,9 +161,7 @@ class SharedLine:
             found = answer_in(heard.removeprefix(question))
             if found is not None:
                 self.answered_s = self._moved_s
-                self._tell(question, heard)
                 return found
-        self._tell(question, heard)
         raise NoAnswer(heard)
 
     async def write(self, data: bytes) -> None:
@@ -184,10 +177,6 @@ class SharedLine:
         """The silence begins when bytes came, not when this task had its turn to read them."""
         ago_s = self._line.heard_ago_s() if isinstance(self._line, SerialPort) else 0.0
         self._moved_s = self._clock.monotonic_s() - ago_s
-
-    def _tell(self, question: bytes, heard: bytes) -> None:
-        if self.trace is not None:
-            self.trace(question, heard)
 
     async def _shut(self) -> None:
         self._is_open = False

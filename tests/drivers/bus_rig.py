@@ -20,6 +20,7 @@ from edge_agent.drivers.ports import Driver, Sample
 from edge_agent.drivers.schedule import Schedule
 from edge_agent.drivers.serial_port import LineFormat, SerialPort
 from edge_agent.drivers.shared_line import SharedLine
+from edge_agent.drivers.watch import Exchange
 from edge_agent.samples import SampleQueue
 from simulators.emulators.port import Model
 from simulators.emulators.registry import MODELS
@@ -108,14 +109,21 @@ class Living:
         self.queue = SampleQueue()
         self.samples: list[Sample] = []
         self.states: list[str] = []
+        self._exchanges: list[Exchange] = []
         self._stage = DeviceStage(driver, self.counters, self.queue, reconnect_s_max=reconnect_s_max)
 
+    def questions(self) -> int:
+        """How often it was asked, in the time that it lived."""
+        return sum(exchange.sent for exchange in self._exchanges)
+
     async def run(self) -> None:
+        self._stage._watch.begin()
         keep = asyncio.ensure_future(self._keep())
         try:
             await self._stage.run()
         finally:
             keep.cancel()
+            self._exchanges = self._stage._watch.end()
 
     async def _keep(self) -> None:
         while True:

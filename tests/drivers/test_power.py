@@ -84,6 +84,25 @@ def test_a_member_that_is_cancelled_turns_off_what_it_turned_on(tmp_path: Path) 
     asyncio.run(run())
 
 
+def test_a_member_that_is_cancelled_while_it_turns_it_on_turns_it_off(tmp_path: Path) -> None:
+    log = tmp_path / "log"
+    slow = ["/bin/sh", "-c", f"echo on >> {log}; sleep 30"]
+
+    async def run() -> None:
+        supply = group(CommandSwitch(slow, ["/bin/sh", "-c", f"echo off >> {log}"]))
+
+        async def member() -> None:
+            async with supply.on():
+                raise AssertionError("fed")
+
+        task = asyncio.ensure_future(member())
+        await until(lambda: said(log) == ["on"], "it to be on, perhaps")
+        task.cancel()
+        await until(lambda: said(log) == ["on", "off"], "it to be off")
+
+    asyncio.run(run())
+
+
 def test_nobody_holds_it_longer_than_on_max_s_and_that_is_counted(tmp_path: Path) -> None:
     log = tmp_path / "log"
 

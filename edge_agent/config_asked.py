@@ -55,6 +55,9 @@ def _lines(devices: Sequence[Device]) -> Iterator[Found]:
         assert device.profile is not None, "the schema asks for it"
         form = format_of(catalogue.load(device.profile).document, device)
         other, theirs = first.setdefault(str(device.port), (device, form))
+        if device.direction != other.direction:
+            what = f"`device.{index + 1}`: {device.id} and {other.id} share a port and turn it in different ways"
+            yield ("device", index, "port"), ConfigProblem(what, None, f"give both the direction of {other.id}")
         if form == theirs:
             continue
         what = f"`device.{index + 1}`: {device.id} has {_words(form)}, {other.id} on the same port {_words(theirs)}"

@@ -237,5 +237,9 @@ def test_a_direction_is_in_short_or_in_full(tmp_path: Path) -> None:
     gpio = settings_devices.Direction(by="gpio", line=18, after_ms=0.5)
     assert direction("direction = { line = 18, after_ms = 0.5 }\n") == gpio
     assert 'by = "gpio" has a line' in complaints(tmp_path, MINIMAL + FED + 'direction = { chip = "/dev/gpiochip1" }\n')
+    said = complaints(
+        tmp_path, MINIMAL + FED + FED.replace('"a"', '"b"').replace("= 1", "= 2") + 'direction = "kernel"\n'
+    )
+    assert "b and a share a port and turn it in different ways; give both the direction of a" in said
     over_tcp = FED.replace('port = "/dev/rs485"', 'tcp = "10.0.0.1:502"') + 'direction = "kernel"\n'
     assert "direction is of a port of this machine" in complaints(tmp_path, MINIMAL + over_tcp)

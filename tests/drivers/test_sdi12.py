@@ -200,12 +200,16 @@ def test_a_probe_that_falls_silent_costs_the_bus_one_try_a_poll(tmp_path: Path) 
         driver = probe(bus(tmp_path / "bus"), "0", "sdi-12/generic")
         await driver.open()
         with pytest.raises(LinkDown, match="probe 0 does not answer"):
-            async with asyncio.timeout(60):
-                while True:
-                    await driver.read()
+            await forever(driver)
         await driver.close()
 
     with on_pty(tmp_path / "bus", [(TEROS, Spoilt(TEROS.make(ord("0")), spoil))]):
         asyncio.run(run())
     # Met; three tries as the standard says; then one a poll until it counts as down.
     assert len(asked) == 1 + 3 + 1 + 1
+
+
+async def forever(driver: Sdi12Driver) -> None:
+    async with asyncio.timeout(60):
+        while True:
+            await driver.read()

@@ -13,58 +13,9 @@ from edge_agent.drivers.shared_line import SILENT_SHARE
 from simulators.emulators.host import on_pty
 from simulators.pty_port import PtyPort
 from tests.drivers.bus_rig import Living, Slave, line, living, modbus, profile, profile_of, until, values
+from tests.profiles.test_identity import TEXT
 
 WIND = {0: 32}
-KNOWN = """
-language = 1
-vendor = "Acme"
-model = "Soil"
-version = 1
-title = { en = "Soil probe" }
-[[documents]]
-title = "manual"
-[transport]
-kind = "modbus-rtu"
-[[requests]]
-name = "who"
-function = 3
-address = 0x07D0
-count = 1
-[[requests]]
-name = "data"
-function = 3
-address = 0
-count = 2
-every_s = 1
-[identity]
-request = "who"
-match = [{ at = 0, hex = "A5" }]
-[[variants]]
-name = "old"
-probe = { request = "who", match = [{ at = 1, hex = "01" }] }
-[[variants]]
-name = "new"
-probe = { request = "who", match = [{ at = 1, hex = "02" }] }
-[channels]
-soil_temperature = { range = [-40, 80], resolution = 0.1 }
-soil_moisture_percent = { range = [0, 100], resolution = 0.1 }
-[[frames]]
-name = "old"
-request = "data"
-variants = ["old"]
-fields = [
-  { name = "soil_temperature", reg = 0, type = "i16", scale = 0.1 },
-  { name = "soil_moisture_percent", reg = 1, type = "u16", scale = 0.1 },
-]
-[[frames]]
-name = "new"
-request = "data"
-variants = ["new"]
-fields = [
-  { name = "soil_moisture_percent", reg = 0, type = "u16", scale = 0.1 },
-  { name = "soil_temperature", reg = 1, type = "i16", scale = 0.1 },
-]
-"""
 GAPPED = """
 language = 1
 vendor = "Acme"
@@ -312,20 +263,20 @@ def test_silence_s_says_how_long_a_device_may_be_silent(tmp_path: Path) -> None:
 
 
 def test_a_variant_is_told_and_another_model_in_its_place_is_never_read_under_the_old_one(tmp_path: Path) -> None:
-    slave = Slave(1, {0: 300, 1: 215, 0x07D0: 0xA502})
+    slave = Slave(1, {0: 300, 1: 215, 0x07D0: 0xA500, 0x07D1: 2})
 
     async def run() -> Living:
-        device = Living("soil", modbus(line(tmp_path / "bus"), 1, profile_of(KNOWN)))
+        device = Living("soil", modbus(line(tmp_path / "bus"), 1, profile_of(TEXT)))
         async with living(device):
             await until(device.has(2), "readings of the newer variant")
             slave.rule = lambda first, size: -1
             await until(device.says("does not answer"), "it to be taken off")
-            slave.registers, slave.rule = {0: 1, 1: 2, 0x07D0: 0xB700}, None
-            await until(device.says("unit 1 is no acme/test; it answers who: b700"), "the other model to be told")
+            slave.registers, slave.rule = {0: 1, 1: 2, 0x07D0: 0xB700, 0x07D1: 0}, None
+            await until(device.says("unit 1 is no acme/test; it answers who: b7000000"), "the other model to be told")
             seen = len(device.samples)
             await asyncio.sleep(0.5)
             assert len(device.samples) == seen
-            slave.registers = {0: 215, 1: 300, 0x07D0: 0xA501}
+            slave.registers = {0: 215, 1: 300, 0x07D0: 0xA500, 0x07D1: 1}
             await until(device.has(1), "the first model again, of the older variant")
         return device
 
@@ -336,15 +287,15 @@ def test_a_variant_is_told_and_another_model_in_its_place_is_never_read_under_th
 
 
 def test_a_model_changed_between_two_polls_is_asked_who_it_is_when_answers_stop_fitting(tmp_path: Path) -> None:
-    slave = Slave(1, {0: 215, 1: 300, 0x07D0: 0xA501})
+    slave = Slave(1, {0: 215, 1: 300, 0x07D0: 0xA500, 0x07D1: 1})
 
     async def run() -> Living:
-        device = Living("soil", modbus(line(tmp_path / "bus"), 1, profile_of(KNOWN)))
+        device = Living("soil", modbus(line(tmp_path / "bus"), 1, profile_of(TEXT)))
         async with living(device):
             await until(device.has(2), "readings")
             # It has only one register where two are asked for.
-            slave.registers = {0: 9, 0x07D0: 0xB700}
-            await until(device.says("it answers who: b700"), "the other model to be told")
+            slave.registers = {0: 9, 0x07D0: 0xB700, 0x07D1: 0}
+            await until(device.says("it answers who: b7000000"), "the other model to be told")
         return device
 
     with on_pty(tmp_path / "bus", [slave.on_line]):

@@ -21,9 +21,12 @@ W1 = "72 01 4b 46 7f ff 0e 10 57 : crc=57 YES\n72 01 4b 46 7f ff 0e 10 57 t=2312
 
 
 def iio(root: Path, number: int, name: str, **attributes: str) -> Path:
-    folder = root / f"bus/iio/devices/iio:device{number}"
+    return chip(root / f"bus/iio/devices/iio:device{number}", name=name, **attributes)
+
+
+def chip(folder: Path, **files: str) -> Path:
     folder.mkdir(parents=True)
-    for file, text in {"name": name, **attributes}.items():
+    for file, text in files.items():
         (folder / file).write_text(text + "\n", encoding="ascii")
     return folder
 
@@ -102,11 +105,7 @@ def test_a_sensor_that_is_not_there_or_goes_away_says_so(tmp_path: Path) -> None
 
 
 def hwmon(root: Path, number: int, name: str, **attributes: str) -> Path:
-    folder = root / f"class/hwmon/hwmon{number}"
-    folder.mkdir(parents=True)
-    for file, text in {"name": name, **attributes}.items():
-        (folder / file).write_text(text + "\n", encoding="ascii")
-    return folder
+    return chip(root / f"class/hwmon/hwmon{number}", name=name, **attributes)
 
 
 def test_a_hardware_monitor_is_found_by_its_name_alone(tmp_path: Path) -> None:

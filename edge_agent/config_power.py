@@ -8,7 +8,7 @@ from typing import Annotated, Self
 
 from pydantic import Field, StringConstraints, field_validator, model_validator
 
-from edge_agent.config_devices import Asked, Baud, Device, DeviceId, ModbusDevice, Table
+from edge_agent.config_devices import Asked, Baud, Device, DeviceId, ModbusDevice, PulseDevice, Table
 from edge_agent.settings_devices import split_address
 
 Command = Annotated[list[Annotated[str, StringConstraints(min_length=1)]], Field(min_length=1)]
@@ -77,6 +77,8 @@ def check_power(devices: Sequence[Device], groups: Sequence[Power]) -> None:
     for device in devices:
         if isinstance(device, Asked) and device.power is not None and device.power not in known:
             raise ValueError(f"device `{device.id}`: no power group `{device.power}`; there are {known or 'none'}")
+        if isinstance(device, PulseDevice) and device.power is not None:
+            raise ValueError(f"device `{device.id}` is counted all the time; leave its power out")
     units = {(str(each.port), each.unit) for each in devices if isinstance(each, ModbusDevice) and each.port}
     for group in groups:
         relay = group.relay

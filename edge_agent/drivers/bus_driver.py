@@ -174,7 +174,8 @@ class BusDriver(ABC):
 
     def _why(self, heard: bytes) -> str:
         """Why the device is down, in one line with what to look at."""
-        others = self._clock.monotonic_s() - self._line.answered_s < RECENT_S
+        now_s = self._clock.monotonic_s()
+        others = now_s - self._line.answered_s < RECENT_S
         if heard and others:
             return f"{self.name}: what comes is no answer: do two devices have this address, is a wire loose?"
         if heard:
@@ -182,7 +183,9 @@ class BusDriver(ABC):
                 f"{self.name}: what comes is no answer: wrong speed or parity, A and B swapped,"
                 " or two devices with this address"
             )
-        rest = "; others on this line answer" if others else "; nobody on this line answers"
+        rest = "; others on this line answer" if others else ""
+        if now_s - max(self._line.answered_s, self._line.opened_s) >= RECENT_S:
+            rest = "; nobody on this line answers"
         return f"{self.name} does not answer: {self.look_at}{rest}"
 
     def _unanswered(self, exc: NoAnswer) -> list[FrameRejected]:

@@ -71,6 +71,9 @@ class PolledDriver:
             raise LinkDown(f"no reading for {self.silence_s:g} s: what is read is counted under `rejected`")
         await self._schedule.wait()
         async with self._supply.on(self._warm_up_s):
+            if self._supply is not ALWAYS:
+                # It has forgotten its mode with its supply.
+                await self._instrument.open()
             reads = await self._instrument.measure()
         if any(isinstance(read, Sample) for read in reads):
             self._heard_s = self._clock.monotonic_s()

@@ -38,7 +38,8 @@ class SharedLine:
     Attributes:
         gap_s: Silence before each question; what arrives in it is a late answer and belongs to nobody. [s]
         late_bytes: How many bytes arrived so.
-        answered_s: When anybody last answered, by the monotonic clock; -inf before. [s]
+        opened_s: When it was opened last, by the monotonic clock; -inf before. [s]
+        answered_s: When anybody last answered, likewise. [s]
     """
 
     def __init__(self, line: ByteLine, clock: Clock, *, gap_s: float, character_s: float = 0.0) -> None:
@@ -52,7 +53,7 @@ class SharedLine:
         """
         self.gap_s = gap_s
         self.late_bytes = 0
-        self.answered_s = -math.inf
+        self.opened_s = self.answered_s = -math.inf
         self._line, self._clock, self._character_s = line, clock, character_s
         self._users = 0
         self._is_open = False
@@ -67,7 +68,7 @@ class SharedLine:
             if not self._is_open:
                 await self._line.open()
                 self._is_open = True
-                self._moved_s = self._clock.monotonic_s()
+                self._moved_s = self.opened_s = self._clock.monotonic_s()
             self._users += 1
 
     async def close(self) -> None:

@@ -13,7 +13,8 @@ from edge_agent.drivers.framed import FramedDriver
 from edge_agent.drivers.make import Lines
 from edge_agent.drivers.make_profiled import line_format
 from edge_agent.drivers.modbus_frames import Rtu
-from edge_agent.drivers.ports import LinkDown, Sample
+from edge_agent.drivers.polled import PolledDriver
+from edge_agent.drivers.ports import LinkDown, Read, Sample
 from edge_agent.drivers.power import PowerGroup, Switch
 from edge_agent.drivers.power_switches import CommandSwitch, GpioSwitch, RelaySwitch
 from edge_agent.drivers.schedule import Schedule
@@ -209,6 +210,34 @@ def test_a_relay_that_does_not_take_it_is_told(tmp_path: Path) -> None:
 
     with on_pty(tmp_path / "bus", [(Slave(1, {}).on_line[0], board)]):
         asyncio.run(run())
+
+
+def test_a_chip_is_set_up_again_each_time_it_is_fed(tmp_path: Path) -> None:
+    log = tmp_path / "log"
+    did: list[str] = []
+
+    class Chip:
+        async def open(self) -> None:
+            did.append("set up")
+
+        async def measure(self) -> list[Read]:
+            did.append("measured")
+            return []
+
+        async def close(self) -> None:
+            did.append("closed")
+
+    async def run() -> None:
+        supply = group(commands(log))
+        driver = PolledDriver(Chip(), Schedule(0.1, CLOCK), CLOCK, supply=supply)
+        await driver.open()
+        await driver.read()
+        await driver.read()
+        await driver.close()
+
+    asyncio.run(run())
+    assert did == ["set up", "set up", "measured", "set up", "measured", "closed"]
+    assert said(log) == ["on", "off"] * 3
 
 
 class Wire:

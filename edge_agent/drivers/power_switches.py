@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import os
+import signal
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from typing import Final
@@ -15,6 +17,8 @@ from edge_agent.drivers.shared_line import SharedLine
 
 COMMAND_S_MAX: Final = 15.0
 """A command that takes longer hangs. [s]"""
+KILLED_S_MAX: Final = 2.0
+"""What hangs in the kernel does not even end when it is killed. [s]"""
 WORDS_BYTES: Final = 200
 
 
@@ -82,6 +86,7 @@ class CommandSwitch:
                 stdin=asyncio.subprocess.DEVNULL,
                 stdout=asyncio.subprocess.DEVNULL,
                 stderr=asyncio.subprocess.PIPE,
+                start_new_session=True,
             )
         except OSError as exc:
             raise LinkDown(f"{command[0]} cannot be run: {exc.strerror}") from exc
@@ -92,11 +97,19 @@ class CommandSwitch:
             raise LinkDown(f"{command[0]} did not end within {COMMAND_S_MAX:g} s") from None
         finally:
             if process.returncode is None:
-                with suppress(ProcessLookupError):
-                    process.kill()
+                await _end(process)
         if process.returncode:
             words = said.decode("utf-8", "replace").strip()[-WORDS_BYTES:]
             raise LinkDown(f"{command[0]} ended with {process.returncode}: {words or 'it says nothing'}")
 
     async def close(self) -> None:
         """Nothing stays open."""
+
+
+async def _end(process: asyncio.subprocess.Process) -> None:
+    """Kill it with all that it has started, and wait until its pipe is closed."""
+    with suppress(ProcessLookupError):
+        os.killpg(process.pid, signal.SIGKILL)
+    with suppress(TimeoutError):
+        async with asyncio.timeout(KILLED_S_MAX):
+            await process.communicate()

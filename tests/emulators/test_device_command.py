@@ -84,7 +84,7 @@ SERIAL = sorted(
 def test_the_agents_driver_reads_every_serial_model(tmp_path: Path, name: str) -> None:
     model, profile, clock = MODELS[name], catalogue.load(name), SystemClock()
     link = tmp_path / "line"
-    line = SerialPort(link, line_format(profile.document, None))
+    line = SerialPort(link, line_format(profile.document))
     talk = conversation(profile.document)
     asks = bool(talk.each or talk.first)
     # A sensor that needs half a minute to settle is read at once here: the emulator has settled.

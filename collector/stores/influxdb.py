@@ -10,7 +10,7 @@ from typing import Final
 from collector.stores.answers import answer_of
 from collector.stores.http_store import HttpAnswer, HttpOptions, HttpStore
 from collector.stores.mapping import UNIT_NS, PrecisionName
-from collector.stores.metrics_text import Figure, figures
+from collector.stores.metrics_text import figures
 from collector.stores.ports import Answer, NeedsPerson, Pulse, Unreachable
 from collector.stores.probe import Probe
 
@@ -45,7 +45,7 @@ class InfluxDB:
         self._query = {"org": org, "bucket": bucket, "precision": precision}
         self._unit_ns = UNIT_NS[precision]
         self._now_s = now_s
-        self._began_s: float | None = None
+        self._began_s = self._up_s = 0.0
 
     def write(self, body: bytes) -> Answer:
         """Send lines; stored means in InfluxDB's write-ahead log, fsynced."""
@@ -63,14 +63,15 @@ class InfluxDB:
             return Pulse("")
         text = got.body.decode("utf-8", "replace")
         up = next((each for each in figures(text) if each.name == "influxdb_uptime_seconds"), None)
-        return Pulse("" if up is None else self._life(up))
+        return Pulse("" if up is None else self._life(up.number))
 
-    def _life(self, up: Figure) -> str:
+    def _life(self, up_s: float) -> str:
         """It says how long it is up, so when it began comes out a little different each time."""
-        began_s = self._now_s() - up.number
-        if self._began_s is None or abs(began_s - self._began_s) > _SAME_LIFE_S:
+        began_s = self._now_s() - up_s
+        if up_s < self._up_s or abs(began_s - self._began_s) > _SAME_LIFE_S:
             self._began_s = began_s
-        return f"{self._began_s:.0f}"
+        self._up_s = up_s
+        return f"{self._began_s:.3f}"
 
     def advice(self) -> list[str]:
         """What its settings would do to what is sent: nothing that it shows."""

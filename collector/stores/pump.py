@@ -327,7 +327,7 @@ class Pump:
 
     def _dropped(self) -> int:
         """Lines that the store has said it does not have: one of them may be missed without its forgetting."""
-        return sum(self.watch.ignored.values()) + self._delivers.refused.total()
+        return sum(self.watch.ignored.values()) + sum(list(self._delivers.refused.values()))
 
     def _settle(self) -> None:
         if self._live.settle(self.watch.alive_s):

@@ -136,6 +136,7 @@ class StoreDesk:
                 durable_after_s=config.seen_alive_s,
                 since=config.since_ns(),
                 paused=config.paused,
+                unit_ns=encoder.options.unit_ns,
                 pulse_every_s=1.0 if config.seen_alive_s else 10.0,
             ),
         )
@@ -254,12 +255,12 @@ class StoreDesk:
             "refused": dict(delivery.refused),
             "refused_fields": list(delivery.refused_fields),
             "quarantine_lines": served.quarantine.lines,
-            "ignored": dict(pump.ignored),
+            "ignored": dict(pump.watch.ignored),
             "resent": pump.resent,
             "series": len(served.encoder.names),
             "told_apart": list(served.encoder.names.told_apart),
             "jobs": [_job_fields(job) for job in pump.jobs],
-            "advice": list(pump.advice),
+            "advice": list(pump.watch.advice),
             "offset_trouble": pump.written_trouble,
             "health_missed": served.health.missed,
         }

@@ -98,7 +98,8 @@ def running(agents: Sequence[str], *, protocol: str = "5", lake: str = "", more:
         toml = folder / "collector.toml"
         web = f"[web]\nport = {free_port()}\n"
         toml.write_text(
-            f'data = "data"\n[broker]\nport = {port}\nprotocol = "{protocol}"\n[lake]\n{lake}\n{web}{more}', encoding="utf-8"
+            f'data = "data"\n[broker]\nport = {port}\nprotocol = "{protocol}"\n[lake]\n{lake}\n{web}{more}',
+            encoding="utf-8",
         )
         for agent in agents:
             run_harkara("device", "add", agent, "--config", str(toml))

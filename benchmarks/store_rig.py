@@ -143,7 +143,9 @@ def prepare_distinct(agents: Sequence[str], shape: Shape, blocks: int, port: int
 def _count_victoria(store: Store) -> int:
     urllib.request.urlopen(f"{store.address}/internal/force_flush", timeout=60).close()  # noqa: S310 - our own server
     window_s = 31 * 86_400
-    query = urllib.parse.urlencode({"query": f'sum(count_over_time({{device="weather"}}[{window_s}s]))', "time": _END_S})
+    query = urllib.parse.urlencode(
+        {"query": f'sum(count_over_time({{device="weather"}}[{window_s}s]))', "time": _END_S}
+    )
     with urllib.request.urlopen(f"{store.address}/api/v1/query?{query}&nocache=1", timeout=300) as answer:  # noqa: S310
         result = json.load(answer)["data"]["result"]
     return int(float(result[0]["value"][1])) if result else 0

@@ -45,7 +45,7 @@ def run(seconds: float = SECONDS) -> dict[str, Any]:
         readings = course.blocks * LARGE.readings
         measured = {store.name: _one(rig, store, readings) for store in stores}
         return {
-            "about": f"{AGENTS} agents, {readings:,} readings in blocks of 2,048 from the journal, one store at a time.",
+            "about": f"{AGENTS} agents, {readings:,} readings in blocks of 2,048, one store at a time.",
             **measured,
             "collector_rss_max_mb": round(max(rig.rss_mb), 1),
             "stores_beside": len(stores) + 1,
@@ -61,7 +61,9 @@ def _one(rig: Rig, store: Beside, readings: int) -> dict[str, Any]:
     before = (*rig.cpu_s(), store.cpu_s())
     order(rig, "resume", store.name)
     took_s = wait_sent(rig, store.name, head, _WAIT_S)
-    collector_s, _, store_s = (after - start for after, start in zip((*rig.cpu_s(), store.cpu_s()), before, strict=True))
+    collector_s, _, store_s = (
+        after - start for after, start in zip((*rig.cpu_s(), store.cpu_s()), before, strict=True)
+    )
     counted = store.count()
     state = states(rig)[store.name]
     if counted != readings or state["values"] != readings:

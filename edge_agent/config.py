@@ -19,13 +19,15 @@ from device_profiles.catalogue import number_of, own_messages
 from device_profiles.engine.profile import Profile
 from device_profiles.errors import ProfileError
 from device_profiles.wire.model import ProfileRef
-from edge_agent import settings, settings_devices
+from edge_agent import settings, settings_devices, settings_power
 from edge_agent.config_devices import AnyDevice, Device, Table, driver_problem, share_a_bus
+from edge_agent.config_power import Power, check_power
 from harkara_io import toml_config
 from harkara_io.errors import ConfigError, ConfigProblem
 from harkara_io.toml_lines import key_lines
 
 AgentId = Annotated[str, StringConstraints(pattern=r"^[a-z0-9-]{3,40}$")]
+_SETTINGS: Final = (settings, settings_devices, settings_power)
 DRIVER_VERSION: Final = 1
 """Of how a driver without a profile names channels and units."""
 
@@ -82,6 +84,7 @@ class Config(Table):
     log_level: Literal["debug", "info", "warning", "error"] = "info"
     broker: Annotated[Broker, Field(examples=['[broker] and below it host = "mqtt.example.org"'])]
     outbox: Outbox = Outbox()
+    power: Annotated[list[Power], Field(max_length=64)] = Field(default_factory=list)
     device: Annotated[
         list[AnyDevice],
         Field(
@@ -105,15 +108,21 @@ class Config(Table):
                     raise ValueError(f"two devices have the {what} `{value}`; each needs its own")
         return devices
 
+    @model_validator(mode="after")
+    def _power_is_there(self) -> Self:
+        check_power(self.device, self.power)
+        return self
+
     @field_validator("device")
     @classmethod
     def _places_are_told(cls, devices: list[Device]) -> list[Device]:
         known = {each.id for each in devices}
         for each in devices:
-            source = each.place_from
-            if source is not None and (source not in known or source == each.id):
-                others = ", ".join(sorted(known - {each.id})) or "none"
-                raise ValueError(f"device `{each.id}`: place_from names another device; there are {others}")
+            for key in ("place_from", "attitude_from"):
+                source = getattr(each, key)
+                if source is not None and (source not in known or source == each.id):
+                    others = ", ".join(sorted(known - {each.id})) or "none"
+                    raise ValueError(f"device `{each.id}`: {key} names another device; there are {others}")
         return devices
 
 
@@ -129,6 +138,10 @@ def load(path: Path) -> settings.Config:
     config = _absolute(_plain(checked), path.resolve().parent)
     lines = key_lines(path.read_text(encoding="utf-8"))
     found = [*_file_problems(config), *_profile_problems(config)]
+    if not found:
+        from edge_agent.config_asked import asked_problems  # noqa: PLC0415 - it needs profiles that are known to load
+
+        found = list(asked_problems(config.device))
     if found:
         raise ConfigError([replace(each, line=lines.get(where)) for where, each in found], file=path)
     return replace(config, profiles={device.id: _profile(device) for device in config.device})
@@ -193,7 +206,7 @@ def _plain(value: Any) -> Any:  # noqa: ANN401 - from one family of types to ano
     """Checked tables as the settings of the same name."""
     if isinstance(value, BaseModel):
         name_ = type(value).__name__
-        kind = getattr(settings, name_, None) or getattr(settings_devices, name_)
+        kind = next(getattr(each, name_) for each in _SETTINGS if hasattr(each, name_))
         return kind(**{name: _plain(getattr(value, name)) for name in type(value).model_fields})
     if isinstance(value, list):
         return tuple(_plain(each) for each in value)

@@ -90,10 +90,11 @@ class BackFill:
                 for piece in self._day(day, first_series if day == first_day else None, readings):
                     readings = piece.progress.readings
                     yield piece
+        count = 0
         for texts in self._texts():
-            readings += len(texts)
+            count += len(texts)
             yield FilledPiece(_only(texts), Progress((END[0] - 1, 0), readings))
-        yield FilledPiece(_only(()), Progress(END, readings))
+        yield FilledPiece(_only(()), Progress(END, readings + count))
 
     def _day(self, day: int, after_series: int | None, readings: int) -> Iterator[FilledPiece]:
         for first, last, count in self._chunks(day, after_series):

@@ -179,7 +179,7 @@ class HttpStore:
         cause = _root(exc)
         if self._deadline.over or isinstance(cause, (TimeoutError, SocketTimeout, TimeOver)):
             return Unreachable(self.words(f"no whole answer within {self._options.timeout_s:g} s"))
-        if isinstance(cause, http.client.BadStatusLine) and not isinstance(cause, http.client.RemoteDisconnected):
+        if isinstance(cause, http.client.BadStatusLine) and _is_other_protocol(cause):
             return NeedsPerson(self.words("what answers there speaks no HTTP; is it the right port?"))
         return Unreachable(self.words(_cause_words(cause)))
 
@@ -195,6 +195,11 @@ def _root(exc: BaseException) -> BaseException:
     return exc
 
 
+def _is_other_protocol(cause: http.client.BadStatusLine) -> bool:
+    line = str(cause).strip("'\" \r\n")
+    return not isinstance(cause, http.client.RemoteDisconnected) and bool(line) and not line.startswith("HTTP/")
+
+
 def _cause_words(cause: BaseException) -> str:
     if isinstance(cause, ssl.SSLCertVerificationError):
         return f"TLS: its certificate is not trusted: {cause.verify_message}"
@@ -202,7 +207,9 @@ def _cause_words(cause: BaseException) -> str:
         return f"TLS: {(cause.reason or str(cause)).replace('_', ' ').lower()}"
     if isinstance(cause, socket.gaierror):
         return f"its name is not known: {cause.strerror}"
-    if isinstance(cause, (ConnectionResetError, BrokenPipeError, http.client.IncompleteRead)):
+    if isinstance(
+        cause, (ConnectionResetError, BrokenPipeError, http.client.BadStatusLine, http.client.IncompleteRead)
+    ):
         return "closed the connection before it had answered"
     if isinstance(cause, OSError) and cause.strerror:
         return cause.strerror.lower()

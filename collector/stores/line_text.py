@@ -50,7 +50,7 @@ def without_field(body: bytes, measurement: str, field: str) -> Cut:
     pattern = (
         rb"(?m)^("
         + re.escape(naming.measurement(measurement).encode())
-        + rb"(?:,(?:\\.|[^\\ \n])*)? )((?:[^\n]*?,)?)("
+        + rb"(?:,(?:\\.|[^\\ \n])*)? )((?:[^\n]*?(?<!\\),)?)("
         + name
         + rb"="
         + _FIELD

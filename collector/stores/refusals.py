@@ -13,7 +13,9 @@ _OUTSIDE: Final = re.compile(r"dropped (\d+) points outside retention policy")
 _BEYOND: Final = re.compile(r"points beyond retention policy")
 _DROPPED: Final = re.compile(r"\bdropped=(\d+)")
 _UNREADABLE: Final = re.compile(r"(unable to parse '(.*)': .*)")
-_INCORRECT: Final = re.compile(r'incorrect influx line "((?:[^"\\]|\\.)*?)(?:\\n|")')
+_INCORRECT: Final = re.compile(
+    r'incorrect influx line "((?:[^"\\]|\\.)*?)(?:\\n(?:[^"\\]|\\.)*)?(?:"|\Z)(.*)', re.DOTALL
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +44,8 @@ def read(words: str) -> Refusal:
     outside = _OUTSIDE.search(words)
     too_old = int(outside[1]) if outside else dropped if _BEYOND.search(words) else 0
     lines = {line.encode(): why for why, line in _UNREADABLE.findall(words)}
-    lines |= {_unquoted(line).encode(): words for line in _INCORRECT.findall(words)}
+    # VictoriaMetrics quotes all that follows the line, too.
+    lines |= {_unquoted(line).encode(): f"incorrect influx line{why}" for line, why in _INCORRECT.findall(words)}
     return Refusal(
         field_of=(_unquoted(named[2]), _unquoted(named[1])) if named else None,
         lines=lines,

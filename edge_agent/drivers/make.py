@@ -7,10 +7,12 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from edge_agent.clock import Clock
+from edge_agent.drivers.direction import Direction
 from edge_agent.drivers.line_parser import LineParser, Wanted
 from edge_agent.drivers.lines import LinesDriver
 from edge_agent.drivers.nmea import NmeaDriver
 from edge_agent.drivers.ports import ByteLine, ByteSource, Driver
+from edge_agent.drivers.power import Supply
 from edge_agent.drivers.program import Program
 from edge_agent.drivers.serial_port import LineFormat, SerialPort
 from edge_agent.drivers.shared_line import SharedLine
@@ -28,10 +30,12 @@ class Lines:
     Attributes:
         buses: Lines of slaves, by where they are.
         vehicles: Streams of autopilots, by where they come in.
+        supplies: Power groups, by id.
     """
 
     buses: dict[str, SharedLine] = field(default_factory=dict)
     vehicles: dict[str, MavlinkLink] = field(default_factory=dict)
+    supplies: dict[str, Supply] = field(default_factory=dict)
 
 
 def make(config: Device, clock: Clock, lines: Lines) -> tuple[Driver, str]:
@@ -59,10 +63,10 @@ def make(config: Device, clock: Clock, lines: Lines) -> tuple[Driver, str]:
             return make_profiled(config, clock, lines)
 
 
-def byte_line(config: OnALine, line: LineFormat) -> tuple[ByteLine, str]:
+def byte_line(config: OnALine, line: LineFormat, direction: Direction | None = None) -> tuple[ByteLine, str]:
     """The line of a device, and in words where it is."""
     if config.port is not None:
-        return SerialPort(config.port, line), str(config.port)
+        return SerialPort(config.port, line, direction), str(config.port)
     address = config.tcp_address
     assert address is not None, "the configuration was checked"
     return TcpStream(*address), f"{address[0]}:{address[1]}"

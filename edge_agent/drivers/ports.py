@@ -51,10 +51,12 @@ class Text(NamedTuple):
     Attributes:
         channel: Name within the device.
         text: As the device said it; at most `device_profiles.wire.limits.MAX_TEXT_BYTES` long.
+        is_event: Whether it stands for an instant; else it is a state that a device repeats, and news when it changes.
     """
 
     channel: str
     text: str
+    is_event: bool = True
 
 
 @dataclass(frozen=True, slots=True)

@@ -264,12 +264,10 @@ class Outbox(OutboxReading):
     def _make_sure_of_room(self, need: int) -> None:
         if not need:
             return
-        if self._log is None:
-            self._write(lambda _connection: None)  # the last move to a new file got stuck half-way
         reserve = _RESERVE_PAGES * FORMAT.page_bytes
-        if self._file.room_bytes < need + reserve and self._riding:
+        if self._room_bytes() < need + reserve and self._riding:
             self.flush()
-        room = self._file.room_bytes
+        room = self._room_bytes()
         if room < need + reserve:
             raise LogFull("the outbox is full", excess_bytes=need + reserve - room, disk=False)
 

@@ -85,7 +85,7 @@ def outage(
         rows = ROWS_A_BLOCK if way.program == "harkara" else LINES_A_MESSAGE
         return {
             **verdict.figures(),
-            "twice_on_disk": max(0, chain.view.raw_count(readings) - (verdict.sent - verdict.lost)),
+            "twice_on_disk": max(0, chain.view.raw_count() - (verdict.sent - verdict.lost)),
             "lost_around_store_kill": _lost_until(verdict, readings, plan, rows),
             "values_per_s": round(readings.count / plan.end_s),
             "unconfirmed_messages": pending,

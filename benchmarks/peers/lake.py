@@ -67,7 +67,7 @@ class LakeView:
         finally:
             lake.close()
 
-    def raw_count(self, readings: Readings) -> int:
+    def raw_count(self) -> int:
         """The same as its count."""
         return self.final_count()
 

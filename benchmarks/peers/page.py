@@ -144,16 +144,9 @@ def _targets(result: Mapping[str, Any]) -> Iterator[str]:
 def _failures(failures: Mapping[str, Mapping[str, Any]]) -> Iterator[str]:
     yield from _FAILURES.splitlines()
     yield ""
-    words = ("sent", "lost", "lost_around_store_kill", "twice", "altered", "seconds_until_level")
-    heads = [
-        "path",
-        "values sent",
-        "lost",
-        "of these around the store's kill",
-        "stored twice",
-        "altered",
-        "level after [s]",
-    ]
+    words = ("sent", "lost", "lost_around_store_kill", "twice", "twice_on_disk", "altered", "seconds_until_level")
+    heads = ["path", "values sent", "lost", "around the store's kill", "twice in answers", "twice on disk", "altered"]
+    heads.append("level after [s]")
     yield from _table(
         heads,
         (

@@ -9,7 +9,7 @@ import time
 import urllib.error
 import urllib.parse
 import urllib.request
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, Final, Protocol
 
@@ -55,7 +55,7 @@ class StoreView(Protocol):
         """What it holds of each series, as its queries see it."""
         ...
 
-    def raw_count(self, readings: Readings) -> int:
+    def raw_count(self) -> int:
         """Values on its disk: where it keeps what was written twice, that is more than its queries see."""
         ...
 
@@ -91,7 +91,9 @@ class VictoriaMetricsView:
     def held(self, readings: Readings) -> Iterator[SeriesHeld]:
         """From its export, one station after the other, with the store's deduplication."""
         for station in readings.names:
-            for series in self._export(station):
+            # Telegraf's lines have the station as we named the tag; Harkara's have it as the site.
+            chosen = [f'{{{tag}="{station}",__name__!~".*_flag"}}' for tag in ("station", "site")]
+            for series in self._export(chosen):
                 yield SeriesHeld(
                     station,
                     channel_of(series["metric"]["__name__"].partition("_")[2]),
@@ -99,16 +101,13 @@ class VictoriaMetricsView:
                     np.array(series["values"], dtype=np.float64),
                 )
 
-    def raw_count(self, readings: Readings) -> int:
+    def raw_count(self) -> int:
         """By its raw export, in which a value that was written twice is twice."""
-        exports = (self._export(station, ("reduce_mem_usage", "1")) for station in readings.names)
-        return sum(len(series["timestamps"]) for export in exports for series in export)
+        return sum(len(series["timestamps"]) for series in self._export([_VALUES], ("reduce_mem_usage", "1")))
 
-    def _export(self, station: str, *more: tuple[str, str]) -> Iterator[dict[str, Any]]:
+    def _export(self, chosen: Sequence[str], *more: tuple[str, str]) -> Iterator[dict[str, Any]]:
         self._get("/internal/force_flush")
-        words = [("start", str(_FROM_S)), ("end", str(_UNTIL_S)), *more]
-        # Telegraf's lines have the station as we named the tag; Harkara's have it as the site.
-        words += [("match[]", f'{{{tag}="{station}",__name__!~".*_flag"}}') for tag in ("station", "site")]
+        words = [("start", str(_FROM_S)), ("end", str(_UNTIL_S)), *more, *(("match[]", each) for each in chosen)]
         for line in self._get(f"/api/v1/export?{urllib.parse.urlencode(words)}").splitlines():
             yield json.loads(line)
 
@@ -157,7 +156,7 @@ class InfluxView:
             for channel, (times, values) in found.items():
                 yield SeriesHeld(station, channel, np.array(times, np.int64), np.array(values, np.float64))
 
-    def raw_count(self, readings: Readings) -> int:
+    def raw_count(self) -> int:
         """What was written twice is once in it, at the latest when it is read."""
         return self.count()
 

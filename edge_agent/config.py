@@ -19,7 +19,7 @@ from device_profiles.catalogue import number_of, own_messages
 from device_profiles.engine.profile import Profile
 from device_profiles.errors import ProfileError
 from device_profiles.wire.model import ProfileRef
-from edge_agent import settings, settings_devices
+from edge_agent import settings, settings_devices, settings_series
 from edge_agent.config_devices import AnyDevice, Device, Table, driver_problem, share_a_bus
 from harkara_io import toml_config
 from harkara_io.errors import ConfigError, ConfigProblem
@@ -126,7 +126,7 @@ def load(path: Path) -> settings.Config:
     checked = toml_config.load(
         path, Config, if_missing="`harkara agent init` writes one from what it finds on the ports"
     )
-    config = _absolute(_plain(checked), path.resolve().parent)
+    config = _absolute(plain(checked), path.resolve().parent)
     lines = key_lines(path.read_text(encoding="utf-8"))
     found = [*_file_problems(config), *_profile_problems(config)]
     if found:
@@ -189,16 +189,17 @@ def _loaded(profile: str, device: settings_devices.Device) -> Profile:
     return catalogue.load(profile, dialect=getattr(device, "dialect", None))
 
 
-def _plain(value: Any) -> Any:  # noqa: ANN401 - from one family of types to another, by name
+def plain(value: Any) -> Any:  # noqa: ANN401 - from one family of types to another, by name
     """Checked tables as the settings of the same name."""
     if isinstance(value, BaseModel):
         name_ = type(value).__name__
-        kind = getattr(settings, name_, None) or getattr(settings_devices, name_)
-        return kind(**{name: _plain(getattr(value, name)) for name in type(value).model_fields})
+        homes = (settings, settings_devices, settings_series)
+        kind = next(kind for home in homes if (kind := getattr(home, name_, None)) is not None)
+        return kind(**{name: plain(getattr(value, name)) for name in type(value).model_fields})
     if isinstance(value, list):
-        return tuple(_plain(each) for each in value)
+        return tuple(plain(each) for each in value)
     if isinstance(value, dict):
-        return {key: _plain(each) for key, each in value.items()}
+        return {key: plain(each) for key, each in value.items()}
     return value
 
 

@@ -169,6 +169,7 @@ class Agent:
         await self._gatherer.commit(recovered(self.config.agent, left))
         if left:
             log.info("recovered rows=%d", sum(chunk.rows for chunk in left))
+        self._lines.marks = await self._thread.run(self._outbox.marks)
         async with asyncio.TaskGroup() as group:
             stages = _Stages(
                 [self._start_device(group, index) for index in range(len(self.config.device))],

@@ -222,6 +222,8 @@ def _absolute(config: settings.Config, folder: Path) -> settings.Config:
 def _at_home(device: settings_devices.Device, folder: Path) -> settings_devices.Device:
     if isinstance(device, settings_devices.PulseDevice):
         return replace(device, count_file=folder / (device.count_file or f"{device.id}.count"))
+    if isinstance(device, settings_devices.FilesDevice):
+        return replace(device, path=folder / device.path)
     if isinstance(device, settings_devices.BrokerDevice) and device.password_file is not None:
         return replace(device, password_file=folder / device.password_file)
     if isinstance(device, settings_devices.MavlinkDevice):

@@ -17,6 +17,7 @@ from pydantic import (
 )
 
 from edge_agent import settings_devices
+from edge_agent.config_series import SeriesMap
 
 DeviceId = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]{0,63}$")]
 ChannelName = Annotated[str, StringConstraints(pattern=r"^[A-Za-z_][A-Za-z0-9_.-]{0,63}$")]
@@ -41,7 +42,7 @@ class Channel(Table):
     field: Annotated[str, StringConstraints(min_length=1, max_length=128)] | None = None
 
 
-_NAMES: Final = ("nmea", "lines", "serial", "modbus", "sdi-12", "sysfs", "i2c", "pulse", "broker", "mavlink")
+_NAMES: Final = ("nmea", "lines", "serial", "modbus", "sdi-12", "sysfs", "i2c", "pulse", "broker", "mavlink", "files")
 _DRIVERS: Final = "driver = " + " or ".join(f'"{name}"' for name in _NAMES)
 
 
@@ -108,6 +109,28 @@ class LinesDevice(OnALine):
         for name in fields:
             if fields.count(name) > 1:
                 raise ValueError(f"two channels of device `{self.id}` read the field `{name}`; keep one")
+        return self
+
+
+class FilesDevice(DeviceTable):
+    """``driver = "files"``."""
+
+    driver: Annotated[Literal["files"], Field(examples=[_DRIVERS])]
+    path: Annotated[Path, Field(examples=['path = "/data/*.dat"'])]
+    format: Literal["auto", "toa5", "csv", "json"] = "auto"
+    poll_s: Interval = 1.0
+    quiet_s: Seconds = 60.0
+    map: SeriesMap = SeriesMap()
+
+    @model_validator(mode="after")
+    def _is_told(self) -> Self:
+        if self.place_from is not None:
+            raise ValueError(f"device `{self.id}` reads files, whose rows have times of their own: remove place_from")
+        time = self.map.time
+        if self.format == "csv" and (time.column, time.date, time.year) == (None, None, None):
+            raise ValueError(f"device `{self.id}`: say in [device.map.time] which column holds the time")
+        if self.format in {"csv", "toa5"} and time.zone is None and time.column is None:
+            raise ValueError(f'device `{self.id}`: say in [device.map.time] the zone of its clock: zone = "+05:30"')
         return self
 
 
@@ -281,6 +304,7 @@ def driver_problem(driver: str, transports: Iterable[str], profile: str) -> tupl
 Device = (
     NmeaDevice
     | LinesDevice
+    | FilesDevice
     | SerialDevice
     | ModbusDevice
     | Sdi12Device

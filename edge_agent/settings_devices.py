@@ -7,6 +7,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final, Literal
 
+from edge_agent.settings_series import SeriesMap
+
 _ADDRESS: Final = re.compile(r"(\[[0-9A-Fa-f:.]+\]|[^:\s]+):(\d{1,5})")
 
 
@@ -275,9 +277,31 @@ class MavlinkDevice(OnALine):
     dialect: Path | None = None
 
 
+@dataclass(frozen=True, kw_only=True)
+class FilesDevice(DeviceSettings):
+    """Files that another program writes: logger tables, CSV, JSON lines.
+
+    Attributes:
+        driver: Fixed.
+        path: A file, a folder, or a pattern such as ``/data/*.dat``; each file is read from its beginning, once.
+        format: ``auto`` sees it by each file's first line.
+        poll_s: How often to look for new lines. [s]
+        quiet_s: A last line without an end is taken for whole when its file did not grow for so long; nought waits. [s]
+        map: Which column is what.
+    """
+
+    driver: Literal["files"] = "files"
+    path: Path
+    format: Literal["auto", "toa5", "csv", "json"] = "auto"
+    poll_s: float = 1.0
+    quiet_s: float = 60.0
+    map: SeriesMap = field(default_factory=SeriesMap)
+
+
 Device = (
     NmeaDevice
     | LinesDevice
+    | FilesDevice
     | SerialDevice
     | ModbusDevice
     | Sdi12Device

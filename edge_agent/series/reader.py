@@ -124,10 +124,10 @@ def row_of(
         return reject(RejectReason.TIME, ZONE_MISSING, line)
     except TimeUnreadable as exc:
         return reject(RejectReason.TIME, str(exc), line)
-    nothing = _values(layout.missing)
+    nothing = numbers_of(layout.missing)
     numbers = []
     for column, (channel, settings) in channels.items():
-        none = nothing | _values(settings.missing) if settings.missing else nothing
+        none = nothing | numbers_of(settings.missing) if settings.missing else nothing
         number = _number(channel, settings.unit, cells[column], layout.decimal, none)
         # Without declared channels a column of words is none.
         if layout.channels or number.reason != "garbled":
@@ -142,17 +142,18 @@ def _number(channel: str, unit: str, text: str, decimal: str, nothing: frozenset
         value = parse_decimal(text.replace(",", ".") if decimal == "," and "." not in text else text)
     except ValueError:
         return Number(channel, unit, None, Flag.MISSING, "garbled")
-    if nothing and _plain(value) in nothing:
+    if nothing and plain_number(value) in nothing:
         return Number(channel, unit, None, Flag.MISSING, "not_measured")
     return Number(channel, unit, value)
 
 
-def _values(texts: tuple[str, ...]) -> frozenset[Value]:
-    return frozenset(_plain(parse_decimal(text)) for text in texts)
+def numbers_of(texts: tuple[str, ...]) -> frozenset[Value]:
+    """Numbers that stand for none, whatever decimals they are written with."""
+    return frozenset(plain_number(parse_decimal(text)) for text in texts)
 
 
-def _plain(value: Value) -> Value:
-    """The same for -9999, -9999.0 and -9.999e3."""
+def plain_number(value: Value) -> Value:
+    """The number without trailing noughts: the same for -9999, -9999.0 and -9.999e3."""
     if isinstance(value, float):
         return value
     mantissa, exponent = value

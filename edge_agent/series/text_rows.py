@@ -24,9 +24,9 @@ class LineCutter:
         self._skipped_bytes = 0
 
     @property
-    def held(self) -> bytes:
-        """The half line at the end, as far as it is known."""
-        return bytes(self._held)
+    def is_skipping(self) -> bool:
+        """Whether it is within a line that is too long."""
+        return self._skipped_bytes > 0
 
     def feed(self, data: bytes) -> list[tuple[bytes | None, int]]:
         """Lines that these bytes complete, each with the offset of the next one; None is a line that is too long."""

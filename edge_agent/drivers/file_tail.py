@@ -143,7 +143,7 @@ class Tail:
         Raises:
             OSError: The file is gone, or must not be read.
         """
-        if self.fault:
+        if self._is_given_up():
             return [], False
         with self.path.open("rb") as file:
             if self._rows is None and self.place.offset:
@@ -164,9 +164,12 @@ class Tail:
                 found = replace(found, marks=(self.mark(device),))
             if found is not None:
                 reads.append(found)
-            if self.fault:
+            if self._is_given_up():
                 break
         return reads, bool(data)
+
+    def _is_given_up(self) -> bool:
+        return bool(self.fault)
 
     def mark(self, device: str) -> Mark:
         """The place, to be kept."""

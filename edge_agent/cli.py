@@ -116,27 +116,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     bring = actions.add_parser(
         "import", help="take recorded files into the outbox", epilog=_IMPORT_EXAMPLE, formatter_class=raw
     )
-    _add_config(bring)
-    bring.add_argument("file", nargs="+", type=Path, help="a log")
-    bring.add_argument(
-        "--device", type=_device, default=None, help="device id, or how those of a vehicle begin (default: by the file)"
-    )
-    bring.add_argument(
-        "--format",
-        choices=("auto", "mavlink", "ulog", "gnss", "toa5", "csv"),
-        default="auto",
-        help="what the files are (default: what they look like)",
-    )
-    _add_series(bring)
-    bring.add_argument(
-        "--started",
-        type=_instant,
-        default=None,
-        metavar="TIME",
-        help="when the vehicle was switched on",
-    )
-    bring.add_argument("--dry-run", action="store_true", help="read and count; write nothing")
-    bring.add_argument("--json", action="store_true", help="end with one JSON object")
+    _add_import(bring)
 
     detect = actions.add_parser(
         "detect", help="find out which models answer on a port", epilog=_DETECT_EXAMPLE, formatter_class=raw
@@ -206,6 +186,30 @@ def _add_config(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--config", type=Path, default=DEFAULT_CONFIG, metavar="FILE", help="configuration (default: %(default)s)"
     )
+
+
+def _add_import(bring: argparse.ArgumentParser) -> None:
+    _add_config(bring)
+    bring.add_argument("file", nargs="+", type=Path, help="a log")
+    bring.add_argument(
+        "--device", type=_device, default=None, help="device id, or how those of a vehicle begin (default: by the file)"
+    )
+    bring.add_argument(
+        "--format",
+        choices=("auto", "mavlink", "ulog", "gnss", "toa5", "csv"),
+        default="auto",
+        help="what the files are (default: what they look like)",
+    )
+    _add_series(bring)
+    bring.add_argument(
+        "--started",
+        type=_instant,
+        default=None,
+        metavar="TIME",
+        help="when the vehicle was switched on",
+    )
+    bring.add_argument("--dry-run", action="store_true", help="read and count; write nothing")
+    bring.add_argument("--json", action="store_true", help="end with one JSON object")
 
 
 def _add_series(bring: argparse.ArgumentParser) -> None:

@@ -82,11 +82,28 @@ class _OneSource(OnALine):
         return self
 
 
-class NmeaDevice(_OneSource):
+class NmeaDevice(OnALine):
     """``driver = "nmea"``."""
 
     driver: Annotated[Literal["nmea"], Field(examples=[_DRIVERS])]
+    gpsd: str | None = None
+    gpsd_device: Annotated[str, StringConstraints(min_length=1, max_length=256)] | None = None
     checksum: Literal["required", "optional"] = "required"
+
+    @field_validator("gpsd")
+    @classmethod
+    def _is_gpsd(cls, value: str | None) -> str | None:
+        if value is not None and settings_devices.split_address(value) is None:
+            raise ValueError(f"`{value}` is no address; write host:port, e.g. 127.0.0.1:2947")
+        return value
+
+    @model_validator(mode="after")
+    def _one_source(self) -> Self:
+        if sum(source is not None for source in (self.port, self.tcp, self.gpsd)) != 1:
+            raise ValueError(f"device `{self.id}` needs one source; set one of port, tcp and gpsd")
+        if self.gpsd_device is not None and self.gpsd is None:
+            raise ValueError(f"device `{self.id}`: gpsd_device goes with gpsd")
+        return self
 
 
 class LinesDevice(OnALine):

@@ -72,10 +72,14 @@ class NmeaDevice(OnALine):
 
     Attributes:
         driver: Fixed.
+        gpsd: ``host:port`` of a gpsd that reads the receiver, instead of ``port`` or ``tcp``.
+        gpsd_device: Path of the receiver, where that gpsd reads several.
         checksum: ``optional`` accepts sentences without one; only for old instruments that never send any.
     """
 
     driver: Literal["nmea"] = "nmea"
+    gpsd: str | None = None
+    gpsd_device: str | None = None
     checksum: Literal["required", "optional"] = "required"
 
 

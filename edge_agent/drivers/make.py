@@ -16,7 +16,7 @@ from edge_agent.drivers.serial_port import LineFormat, SerialPort
 from edge_agent.drivers.shared_line import SharedLine
 from edge_agent.drivers.tcp import TcpStream
 from edge_agent.outbox import Mark
-from edge_agent.settings_devices import Channel, Device, FilesDevice, LinesDevice, NmeaDevice, OnALine
+from edge_agent.settings_devices import Channel, Device, FilesDevice, LinesDevice, NmeaDevice, OnALine, split_address
 
 if TYPE_CHECKING:
     from edge_agent.drivers.mavlink_link import MavlinkLink
@@ -50,7 +50,7 @@ def make(config: Device, clock: Clock, lines: Lines) -> tuple[Driver, str]:
     """
     match config:
         case NmeaDevice():
-            line, where = byte_line(config, LineFormat(config.baud or 9600))
+            line, where = _talker(config)
             required = config.checksum == "required"
             return NmeaDriver(line, clock, require_checksum=required, silence_s=config.silence_s), where
         case LinesDevice():
@@ -62,6 +62,16 @@ def make(config: Device, clock: Clock, lines: Lines) -> tuple[Driver, str]:
             from edge_agent.drivers.make_profiled import make_profiled  # noqa: PLC0415 - three megabytes
 
             return make_profiled(config, clock, lines)
+
+
+def _talker(config: NmeaDevice) -> tuple[ByteSource, str]:
+    if config.gpsd is None:
+        return byte_line(config, LineFormat(config.baud or 9600))
+    from edge_agent.drivers.gpsd import GpsdLine  # noqa: PLC0415 - few receivers are shared
+
+    address = split_address(config.gpsd)
+    assert address is not None, "the configuration was checked"
+    return GpsdLine(*address, config.gpsd_device), f"gpsd {config.gpsd}"
 
 
 def _files(config: FilesDevice, clock: Clock, lines: Lines) -> Driver:

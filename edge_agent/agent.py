@@ -175,6 +175,7 @@ class Agent:
         await self._gatherer.commit(recovered(self.config.agent, left))
         if left:
             log.info("recovered rows=%d", sum(chunk.rows for chunk in left))
+        self._lines.marks = await self._thread.run(self._outbox.marks)
         supplies = self._build_supplies()
         devices = [self._build_device(device) for device in self.config.device]
         for supply in supplies:

@@ -17,6 +17,7 @@ from pydantic import (
 )
 
 from edge_agent import settings_devices
+from edge_agent.config_series import SeriesMap
 
 DeviceId = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]{0,63}$")]
 ChannelName = Annotated[str, StringConstraints(pattern=r"^[A-Za-z_][A-Za-z0-9_.-]{0,63}$")]
@@ -41,7 +42,7 @@ class Channel(Table):
     field: Annotated[str, StringConstraints(min_length=1, max_length=128)] | None = None
 
 
-_NAMES: Final = ("nmea", "lines", "serial", "modbus", "sdi-12", "sysfs", "i2c", "pulse", "broker", "mavlink")
+_NAMES: Final = ("nmea", "lines", "serial", "modbus", "sdi-12", "sysfs", "i2c", "pulse", "broker", "mavlink", "files")
 _DRIVERS: Final = "driver = " + " or ".join(f'"{name}"' for name in _NAMES)
 
 
@@ -89,11 +90,28 @@ class _OneSource(OnALine):
         return self
 
 
-class NmeaDevice(_OneSource):
+class NmeaDevice(OnALine):
     """``driver = "nmea"``."""
 
     driver: Annotated[Literal["nmea"], Field(examples=[_DRIVERS])]
+    gpsd: str | None = None
+    gpsd_device: Annotated[str, StringConstraints(min_length=1, max_length=256)] | None = None
     checksum: Literal["required", "optional"] = "required"
+
+    @field_validator("gpsd")
+    @classmethod
+    def _is_gpsd(cls, value: str | None) -> str | None:
+        if value is not None and settings_devices.split_address(value) is None:
+            raise ValueError(f"`{value}` is no address; write host:port, e.g. 127.0.0.1:2947")
+        return value
+
+    @model_validator(mode="after")
+    def _one_source(self) -> Self:
+        if sum(source is not None for source in (self.port, self.tcp, self.gpsd)) != 1:
+            raise ValueError(f"device `{self.id}` needs one source; set one of port, tcp and gpsd")
+        if self.gpsd_device is not None and self.gpsd is None:
+            raise ValueError(f"device `{self.id}`: gpsd_device goes with gpsd")
+        return self
 
 
 class LinesDevice(OnALine):
@@ -116,6 +134,28 @@ class LinesDevice(OnALine):
         for name in fields:
             if fields.count(name) > 1:
                 raise ValueError(f"two channels of device `{self.id}` read the field `{name}`; keep one")
+        return self
+
+
+class FilesDevice(DeviceTable):
+    """``driver = "files"``."""
+
+    driver: Annotated[Literal["files"], Field(examples=[_DRIVERS])]
+    path: Annotated[Path, Field(examples=['path = "/data/*.dat"'])]
+    format: Literal["auto", "toa5", "csv", "json"] = "auto"
+    poll_s: Interval = 1.0
+    quiet_s: Seconds = 60.0
+    map: SeriesMap = SeriesMap()
+
+    @model_validator(mode="after")
+    def _is_told(self) -> Self:
+        if self.place_from is not None:
+            raise ValueError(f"device `{self.id}` reads files, whose rows have times of their own: remove place_from")
+        time = self.map.time
+        if self.format == "csv" and (time.column, time.date, time.year) == (None, None, None):
+            raise ValueError(f"device `{self.id}`: say in [device.map.time] which column holds the time")
+        if self.format in {"csv", "toa5"} and time.zone is None and time.column is None:
+            raise ValueError(f'device `{self.id}`: say in [device.map.time] the zone of its clock: zone = "+05:30"')
         return self
 
 
@@ -326,6 +366,7 @@ def driver_problem(driver: str, transports: Iterable[str], profile: str) -> tupl
 Device = (
     NmeaDevice
     | LinesDevice
+    | FilesDevice
     | SerialDevice
     | ModbusDevice
     | Sdi12Device

@@ -7,6 +7,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final, Literal
 
+from edge_agent.settings_series import SeriesMap
+
 _ADDRESS: Final = re.compile(r"(\[[0-9A-Fa-f:.]+\]|[^:\s]+):(\d{1,5})")
 
 
@@ -74,10 +76,14 @@ class NmeaDevice(OnALine):
 
     Attributes:
         driver: Fixed.
+        gpsd: ``host:port`` of a gpsd that reads the receiver, instead of ``port`` or ``tcp``.
+        gpsd_device: Path of the receiver, where that gpsd reads several.
         checksum: ``optional`` accepts sentences without one; only for old instruments that never send any.
     """
 
     driver: Literal["nmea"] = "nmea"
+    gpsd: str | None = None
+    gpsd_device: str | None = None
     checksum: Literal["required", "optional"] = "required"
 
 
@@ -314,9 +320,31 @@ class MavlinkDevice(OnALine):
     dialect: Path | None = None
 
 
+@dataclass(frozen=True, kw_only=True)
+class FilesDevice(DeviceSettings):
+    """Files that another program writes: logger tables, CSV, JSON lines.
+
+    Attributes:
+        driver: Fixed.
+        path: A file, a folder, or a pattern such as ``/data/*.dat``; each file is read from its beginning, once.
+        format: ``auto`` sees it by each file's first line.
+        poll_s: How often to look for new lines. [s]
+        quiet_s: A last line without an end is taken for whole when its file did not grow for so long; nought waits. [s]
+        map: Which column is what.
+    """
+
+    driver: Literal["files"] = "files"
+    path: Path
+    format: Literal["auto", "toa5", "csv", "json"] = "auto"
+    poll_s: float = 1.0
+    quiet_s: float = 60.0
+    map: SeriesMap = field(default_factory=SeriesMap)
+
+
 Device = (
     NmeaDevice
     | LinesDevice
+    | FilesDevice
     | SerialDevice
     | ModbusDevice
     | Sdi12Device

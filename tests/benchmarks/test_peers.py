@@ -99,7 +99,7 @@ def test_three_forms_say_the_same(readings: Readings) -> None:
     # The second day begins with the first day's values, a day later.
     assert said[33].endswith(f" {_FROM_NS + 86_400 * 10**9 + _MINUTE_NS}")
     points = [point for payload in objects["st-002"] for point in points_of(payload)]
-    assert [_said_by_point(point.to_line_protocol()) for point in points] == list(map(_said_by_point, said))
+    assert [_said_by_point(str(point)) for point in points] == list(map(_said_by_point, said))
     decoded = [decode(data) for data in blocks["st-002"]]
     assert [len(block.times_ns) for block in decoded] == [20, 20, 20, 10]
     assert [time for block in decoded for time in block.times_ns] == [int(line.rpartition(" ")[2]) for line in said]

@@ -7,14 +7,15 @@ import sys
 import tempfile
 import time
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from statistics import median
 from typing import Any, Final
 
 from benchmarks.peers.chain import WAYS, Way
-from benchmarks.peers.failures import outage
+from benchmarks.peers.failures import Plan, outage
 from benchmarks.peers.messages import LINES_A_MESSAGE, ROWS_A_BLOCK, block_messages, json_messages, line_messages
-from benchmarks.peers.readings import Readings
+from benchmarks.peers.readings import CHANNELS, Readings
 from benchmarks.peers.throughput import Messages, course
 from benchmarks.recordings import midc
 from simulators.demo.broker import find_mosquitto
@@ -26,6 +27,8 @@ _SERVERS: Final[Mapping[str, str]] = {
     "victoriametrics": "victoria-metrics",
     "influxdb": "influxd",
 }
+STEADY_PER_S: Final = 100_000
+"""Values a second of the failure half, at most."""
 _RATIO_LIMITS: Final = {
     "harkara_to_telegraf.victoriametrics": ">= 1.2",
     "harkara_to_telegraf.influxdb": ">= 1.2",
@@ -45,7 +48,7 @@ def compare(*, stations: int, minutes: int, rounds: int, paths: str, outage_s: f
     if not ways:
         return {"skipped": f"nothing to measure: {'; '.join(missing) or f'no path has a name with {paths}'}"}
     readings = Readings(midc(Path(folder) / "timeseries"), stations, minutes)
-    began_s = time.monotonic()
+    began_s, load_before = time.monotonic(), os.getloadavg()[0]
     _say(f"{readings.count:,} values of {stations} stations, {rounds} rounds of {len(ways)} paths: {', '.join(ways)}")
     for reason in missing:
         _say(reason)
@@ -62,6 +65,7 @@ def compare(*, stations: int, minutes: int, rounds: int, paths: str, outage_s: f
         "paths": figures,
         "ratios": ratios(figures),
         "left_out": missing,
+        "load_before": round(load_before, 1),
     }
     if failures:
         result["failures"] = _failures(list(ways.values()), readings, outage_s)
@@ -138,6 +142,9 @@ def _rounds(ways: Sequence[Way], readings: Readings, rounds: int) -> dict[str, l
 
 def _failures(ways: Sequence[Way], readings: Readings, outage_s: float) -> dict[str, Any]:
     found: dict[str, Any] = {}
+    # No more than a steady load of this many values a second, whatever a course has.
+    minutes = int(STEADY_PER_S * Plan.of(outage_s).end_s / readings.stations / len(CHANNELS))
+    readings = replace(readings, minutes=min(readings.minutes, minutes))
     lines = line_messages(readings)
     for way in ways:
         if way.program == "points" or way.store == "lake":

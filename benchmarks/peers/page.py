@@ -25,11 +25,12 @@ the station, writes its lake as well, and only then feeds the store, from the jo
   write-ahead log.
 """
 _FAILURES: Final = """\
-The same readings at a steady rate. After ten seconds the store is killed with SIGKILL and stays away; a while after it
-is back the broker is killed with SIGKILL for three seconds. The broker writes its sessions and queues to disk every
-five seconds. Line protocol is published with QoS 1, again after a lost connection; Harkara's stations run the delivery
-machine of its agents. Every value in the store is compared with the one sent. VictoriaMetrics runs with
-`-dedup.minScrapeInterval=1ms`: what was written twice is once in its answers, and on its disk until it merges.
+The same readings at a steady rate, 100,000 values a second or less. After ten seconds the store is killed with SIGKILL
+and stays away; a while after it is back the broker is killed with SIGKILL for three seconds. The broker writes its
+sessions and queues to disk every five seconds. Line protocol is published with QoS 1, again after a lost connection;
+Harkara's stations run the delivery machine of its agents. Every value in the store is compared with the one sent.
+VictoriaMetrics runs with `-dedup.minScrapeInterval=1ms`: what was written twice is once in its answers, and on its disk
+until it merges.
 """
 
 
@@ -75,6 +76,11 @@ def page(result: Mapping[str, Any]) -> Iterator[str]:
     )
     yield from _targets(result)
     yield from _verdicts(result)
+    yield (
+        f"Before the run {number(result['load_before'])} processes of others wanted a processor (load average of a "
+        "minute): they take from all paths alike, but not evenly in time."
+    )
+    yield ""
     yield from _READ.splitlines()
     if result.get("failures"):
         yield ""

@@ -144,6 +144,7 @@ def test_medians_ratios_and_the_page_say_what_was_measured(tmp_path: Path) -> No
         "about": "What.",
         "paths": figures,
         "ratios": found,
+        "load_before": 0.5,
         "failures": failures,
         "targets": {"ratios.harkara_to_telegraf.victoriametrics": ">= 1.2"},
     }

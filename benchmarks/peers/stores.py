@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 import io
 import json
 import time
@@ -14,6 +13,7 @@ from dataclasses import dataclass
 from typing import Any, Final, Protocol
 
 import numpy as np
+import polars as pl
 
 from benchmarks.peers.readings import CHANNELS, Readings
 from benchmarks.peers.verdict import SeriesHeld
@@ -28,6 +28,7 @@ _FROM_S: Final = 1_514_764_800
 _UNTIL_S: Final = 1_640_995_200
 _ALL_TIMES: Final = f"|> range(start: {_FROM}, stop: {_UNTIL})"
 _VALUES: Final = '{__name__!~".*_flag"}'
+_RFC3339: Final = "%Y-%m-%dT%H:%M:%S%.fZ"
 _PAUSE_S: Final = 0.02
 _PAUSE_S_MAX: Final = 0.1
 
@@ -137,7 +138,8 @@ class InfluxView:
 
     def count(self) -> int:
         """A count of all series, which its storage does without reading them out."""
-        return sum(int(row["_value"]) for row in self._flux("|> count()"))
+        tables = self._flux("|> count() |> group()")
+        return int(pl.read_csv(io.BytesIO(tables))["_value"].sum()) if tables else 0
 
     def final_count(self) -> int:
         """The same query."""
@@ -147,14 +149,14 @@ class InfluxView:
         """Every value, one station after the other."""
         for station in readings.names:
             chosen = f'|> filter(fn: (r) => r.station == "{station}" or r.site == "{station}")'
-            shaped = "|> map(fn: (r) => ({field: r._field, ms: int(v: r._time) / 1000000, value: r._value}))"
-            found: dict[str, tuple[list[int], list[float]]] = {}
-            for row in self._flux(f'{chosen} {shaped} |> group(columns: ["field"])'):
-                times, values = found.setdefault(channel_of(row["field"]), ([], []))
-                times.append(int(row["ms"]))
-                values.append(float(row["value"]))
-            for channel, (times, values) in found.items():
-                yield SeriesHeld(station, channel, np.array(times, np.int64), np.array(values, np.float64))
+            body = self._flux(f'{chosen} |> keep(columns: ["_time", "_value", "_field"]) |> group()')
+            if not body:
+                continue
+            table = pl.read_csv(io.BytesIO(body), columns=["_time", "_value", "_field"])
+            table = table.with_columns(pl.col("_time").str.to_datetime(_RFC3339, time_unit="ms").dt.timestamp("ms"))
+            for (name,), part in table.group_by("_field"):
+                times_ms, values = part["_time"].to_numpy(), part["_value"].cast(pl.Float64).to_numpy()
+                yield SeriesHeld(station, channel_of(str(name)), times_ms, values)
 
     def raw_count(self) -> int:
         """What was written twice is once in it, at the latest when it is read."""
@@ -164,7 +166,7 @@ class InfluxView:
         page = _answer(urllib.request.Request(f"{self.store.address}/metrics")).decode()  # noqa: S310 - our own server
         return sum(_metric(page, "storage_writer_ok_points_sum"))
 
-    def _flux(self, steps: str) -> Iterator[dict[str, str]]:
+    def _flux(self, steps: str) -> bytes:
         script = f'from(bucket: "{self.store.bucket}") {_ALL_TIMES} |> filter(fn: (r) => r._field !~ /_flag$/) {steps}'
         body = json.dumps({"query": script, "dialect": {"annotations": [], "header": True}}).encode()
         request = urllib.request.Request(  # noqa: S310 - our own server
@@ -173,8 +175,7 @@ class InfluxView:
             headers={"Authorization": f"Token {self.store.token}", "Content-Type": "application/json"},
             method="POST",
         )
-        for table in _answer(request).decode().strip().split("\r\n\r\n"):
-            yield from csv.DictReader(io.StringIO(table))
+        return _answer(request).replace(b"\r\n", b"\n").strip()
 
 
 def channel_of(name: str) -> str:

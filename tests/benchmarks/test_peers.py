@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import urllib.request
 from collections.abc import Iterable
 from dataclasses import replace
@@ -18,7 +19,7 @@ from benchmarks.peers.comparison import ratios, summarised
 from benchmarks.peers.messages import block_messages, json_messages, line_messages
 from benchmarks.peers.point_writer import points_of
 from benchmarks.peers.readings import CHANNELS, Readings
-from benchmarks.peers.stores import VictoriaMetricsView, channel_of
+from benchmarks.peers.stores import InfluxView, VictoriaMetricsView, channel_of
 from benchmarks.peers.verdict import SeriesHeld, judge
 from benchmarks.recordings import Recording
 from device_profiles.wire.decode import decode
@@ -27,7 +28,7 @@ from device_profiles.wire.model import ColumnSpec, Row
 from device_profiles.wire.values import parse_decimal
 from simulators.demo.processes import DemoError
 from simulators.demo.servers import find_server
-from tests.stores.servers import victoria_metrics_store
+from tests.stores.servers import influxdb, victoria_metrics_store
 
 _MINUTE_NS = 60 * 10**9
 _FROM_NS = 1_539_820_800 * 10**9
@@ -200,7 +201,7 @@ def test_a_real_store_shows_what_was_lost_and_twice_when_it_is_made_to_happen(
 ) -> None:
     lines = [line for payloads in line_messages(readings).values() for line in b"".join(payloads).splitlines()]
     del lines[5:9]
-    altered = lines[100].replace(b"dni=", b"dni=1")
+    altered = re.sub(rb"dni=[^,]*", b"dni=77.5", lines[100])
     body = [*lines[:100], altered, *lines[101:], *lines[20:22]]
     with victoria_metrics_store(tmp_path / "store") as store:
         address = f"{store.address}/write?precision=ns"
@@ -210,6 +211,29 @@ def test_a_real_store_shows_what_was_lost_and_twice_when_it_is_made_to_happen(
         width = len(CHANNELS)
         assert view.accepted() == view.count() == view.raw_count() == readings.count - 4 * width + 2 * width
         assert judged(readings, view.held(readings)) == (4 * width, 2 * width, 1, 0)
+
+
+def test_influxdb_shows_what_was_lost_and_keeps_the_last_of_what_was_sent_twice(
+    readings: Readings, tmp_path: Path
+) -> None:
+    lines = [line for payloads in line_messages(readings).values() for line in b"".join(payloads).splitlines()]
+    del lines[5:9]
+    body = [*lines, *lines[20:22], re.sub(rb"dni=[^,]*", b"dni=77.5", lines[100])]
+    with influxdb(tmp_path / "store") as store:
+        request = urllib.request.Request(
+            f"{store.address}/api/v2/write?org={store.org}&bucket={store.bucket}",
+            data=b"\n".join(body),
+            headers={"Authorization": f"Token {store.token}", "Content-Type": "text/plain; charset=utf-8"},
+            method="POST",
+        )
+        view = InfluxView(store)
+        assert (view.count(), list(view.held(readings))) == (0, [])
+        urllib.request.urlopen(request, timeout=30).close()
+        width = len(CHANNELS)
+        assert view.count() == readings.count - 4 * width
+        view.calibrate(len(body) * width)
+        assert view.accepted() == len(body) * width
+        assert judged(readings, view.held(readings)) == (4 * width, 0, 1, 0)
 
 
 @pytest.mark.slow

@@ -21,6 +21,8 @@ NAMES: Final[dict[str, str]] = {
     "ingest": "readings per second from Mosquitto to receipt and lake",
     "lines": "readings per second as lines, encoded alone and until VictoriaMetrics and InfluxDB have them",
     "latency": "time from publication to receipt at a tenth of that load",
+    "stores": "values per second from the journal into stores of others",
+    "outage": "a store down for a time under load: receipts meanwhile, how soon it is live again, values lost",
     "footprint": "what the agent takes of memory, start-up time and disk",
     "profiles": "frames decoded per second, time and memory of loading profiles",
     "bus": "polls of 32 Modbus devices on one bus against what it can carry; a hung port's neighbours",

@@ -59,7 +59,7 @@ class Rig:
 
     def cpu_s(self) -> tuple[float, float]:
         """Processor time so far of collector and broker. [s]."""
-        return _cpu_s(self.collector), _cpu_s(self.broker)
+        return cpu_of(self.collector), cpu_of(self.broker)
 
     def wait_in_lake(self, timeout_s: float) -> float:
         """Wait until everything journalled is in the lake; how long that took. [s].
@@ -82,13 +82,14 @@ class Rig:
 
 
 @contextmanager
-def running(agents: Sequence[str], *, protocol: str = "5", lake: str = "") -> Iterator[Rig]:
+def running(agents: Sequence[str], *, protocol: str = "5", lake: str = "", more: str = "") -> Iterator[Rig]:
     """Start Mosquitto and a collector with these agents enrolled; all is stopped and removed afterwards.
 
     Args:
         agents: Agent ids.
         protocol: MQTT version of the collector.
         lake: Lines for ``[lake]`` of ``collector.toml``.
+        more: Further tables of it.
     """
     with tempfile.TemporaryDirectory(prefix="harkara-bench-") as name, Stage(Path(name) / "logs") as stage:
         folder = Path(name)
@@ -97,7 +98,8 @@ def running(agents: Sequence[str], *, protocol: str = "5", lake: str = "") -> It
         toml = folder / "collector.toml"
         web = f"[web]\nport = {free_port()}\n"
         toml.write_text(
-            f'data = "data"\n[broker]\nport = {port}\nprotocol = "{protocol}"\n[lake]\n{lake}\n{web}', encoding="utf-8"
+            f'data = "data"\n[broker]\nport = {port}\nprotocol = "{protocol}"\n[lake]\n{lake}\n{web}{more}',
+            encoding="utf-8",
         )
         for agent in agents:
             run_harkara("device", "add", agent, "--config", str(toml))
@@ -107,7 +109,8 @@ def running(agents: Sequence[str], *, protocol: str = "5", lake: str = "") -> It
         yield rig
 
 
-def _cpu_s(process: Process) -> float:
+def cpu_of(process: Process) -> float:
+    """Processor time of a process so far, 0 when it has ended. [s]."""
     try:
         fields = Path(f"/proc/{process.popen.pid}/stat").read_text(encoding="ascii").rpartition(")")[2].split()
     except OSError:

@@ -1,8 +1,9 @@
-"""``harkara collector run | init | status``."""
+"""``harkara collector run | init | status``, and what is done with the stores of others."""
 
 from __future__ import annotations
 
 import argparse
+import re
 from pathlib import Path
 from typing import Final
 
@@ -29,6 +30,36 @@ _STATUS_EXAMPLE: Final = """examples:
 
 exit status: 0 all is well, 1 it is not running or something needs a person, 2 configuration"""
 
+_STORES_EXAMPLE: Final = """examples:
+  harkara collector stores
+  harkara collector stores --json | jq '.stores[] | {name, state, lag_s}'
+
+exit status: 0 all are served or paused, 1 one is not, or the collector is not running, 2 configuration"""
+
+_PROJECT_EXAMPLE: Final = """examples:
+  harkara collector project grafana --from beginning --wait      all that the lake has, with a progress bar
+  harkara collector project grafana --from 2026-11-01T00:00Z --until 2026-11-02T00:00Z
+  harkara collector project grafana --from journal               only what the journal still has
+
+New readings go on beside it, and what is there already is stored once. Ctrl-C ends the waiting, not the work.
+exit status: 0 begun, or with --wait done, 1 the collector does not answer, 2 wrong usage or no such store, 130 left"""
+
+_PAUSE_EXAMPLE: Final = """examples:
+  harkara collector pause grafana
+  harkara collector resume grafana
+
+A paused store misses nothing: what it lacks is sent when it is resumed. A pause outlives a restart.
+exit status: 0 done, 1 the collector does not answer, 2 no such store"""
+
+_QUARANTINE_EXAMPLE: Final = """examples:
+  harkara collector store-quarantine grafana
+  harkara collector store-quarantine grafana --json | jq -r .words | sort | uniq -c
+
+Lines that the store refused, with its own words; the lake has their readings. Read from the files, running or not.
+exit status: 0 shown, 2 no such store"""
+
+_STORES_ACTIONS: Final = frozenset({"stores", "project", "pause", "resume", "store-quarantine"})
+
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the actions; nothing else is imported for it."""
@@ -53,6 +84,33 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     _add_config(status)
     status.add_argument("--json", action="store_true", help="everything it knows, as one JSON object")
 
+    stores = actions.add_parser("stores", help="show the stores of others", epilog=_STORES_EXAMPLE, formatter_class=raw)
+    project = actions.add_parser(
+        "project", help="send a store what the lake or the journal has", epilog=_PROJECT_EXAMPLE, formatter_class=raw
+    )
+    pause = actions.add_parser("pause", help="send a store nothing for now", epilog=_PAUSE_EXAMPLE, formatter_class=raw)
+    resume = actions.add_parser("resume", help="send to it again", epilog=_PAUSE_EXAMPLE, formatter_class=raw)
+    quarantine = actions.add_parser(
+        "store-quarantine", help="show what a store refused", epilog=_QUARANTINE_EXAMPLE, formatter_class=raw
+    )
+    for action in (project, pause, resume, quarantine):
+        action.add_argument("store", metavar="STORE", help="its name in the configuration")
+    project.add_argument(
+        "--from",
+        dest="since",
+        required=True,
+        metavar="WHERE",
+        help="beginning, journal, or an instant such as 2026-11-01T00:00Z or -2h",
+    )
+    project.add_argument("--until", metavar="INSTANT", help="first instant no longer meant")
+    project.add_argument("--wait", action="store_true", help="show how far it is until it is done")
+    for action in (stores, project, quarantine):
+        action.add_argument("--json", action="store_true", help="JSON, one object a line")
+    for action in (stores, project, pause, resume, quarantine):
+        _add_config(action)
+    # Without this "--from -1h" would be taken for an option; argparse has no other way to say so.
+    project._negative_number_matcher = re.compile(r"-\d+.*")  # noqa: SLF001
+
 
 def run(args: argparse.Namespace) -> int:
     """Do what was asked for; exit statuses as the help of each action says."""
@@ -64,6 +122,10 @@ def run(args: argparse.Namespace) -> int:
         from collector import cli_status  # noqa: PLC0415
 
         return cli_status.run(args)
+    if args.action in _STORES_ACTIONS:
+        from collector import cli_stores  # noqa: PLC0415
+
+        return cli_stores.run(args)
     from collector import cli_run  # noqa: PLC0415
 
     return cli_run.run(args)

@@ -31,11 +31,22 @@ def run(args: argparse.Namespace) -> int:
     """
     config = load_config(args.config)
     address = broker_address(config.broker)
+    _check_stores(config)
     if args.check:
-        print(f"{args.config}: broker {address.host}:{address.port}, data in {config.data}, all is well")
+        stores = "".join(f", store {store.name} at {store.url}" for store in config.store)
+        print(f"{args.config}: broker {address.host}:{address.port}, data in {config.data}{stores}, all is well")
         return 0
     _start_log(config.log_level)
     return asyncio.run(_until_signalled(config, address))
+
+
+def _check_stores(config: CollectorConfig) -> None:
+    """Look at the files that the stores need before anything is opened."""
+    if config.store:
+        from collector.stores.connect import connect  # noqa: PLC0415 - its libraries take a while
+
+        for store in config.store:
+            connect(store).close()
 
 
 async def _until_signalled(config: CollectorConfig, address: BrokerAddress) -> int:

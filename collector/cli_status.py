@@ -6,6 +6,7 @@ import argparse
 import json
 from typing import Any
 
+from collector.cli_stores import words as store_words
 from collector.config import load_config
 from harkara_io.control_socket import call
 
@@ -51,6 +52,8 @@ def words(status: dict[str, Any]) -> str:
         lines += [_agent(agent) for agent in status["agents"]]
     else:
         lines += ["", "no agent may send yet: harkara device add AGENT-ID"]
+    if status["stores"]:
+        lines += ["", *(store_words(store) for store in status["stores"])]
     return "\n".join(lines)
 
 

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import ssl
-import stat
 from pathlib import Path
 from typing import Annotated, Final, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
 from collector.sources.ports import BrokerAddress
+from collector.stores.config import StoreConfig, read_secret, twice
 from harkara_io.errors import ConfigError
 from harkara_io.toml_config import load
 
@@ -165,6 +165,7 @@ class CollectorConfig(_Table):
         quarantine: Evidence.
         lake: Store.
         web: Page.
+        store: Stores of others, each fed at its own pace.
     """
 
     data: Path = Path("data")
@@ -176,6 +177,14 @@ class CollectorConfig(_Table):
     quarantine: QuarantineConfig = QuarantineConfig()
     lake: LakeConfig = LakeConfig()
     web: WebConfig = WebConfig()
+    store: tuple[StoreConfig, ...] = ()
+
+    @field_validator("store")
+    @classmethod
+    def _names_differ(cls, stores: tuple[StoreConfig, ...]) -> tuple[StoreConfig, ...]:
+        if name := twice(stores):
+            raise ValueError(f"two stores are called {name!r}; a name belongs to one")
+        return stores
 
     @property
     def journal_file(self) -> Path:
@@ -191,6 +200,11 @@ class CollectorConfig(_Table):
     def lake_folder(self) -> Path:
         """Folder of the lake's catalogue and Parquet files."""
         return self.data / "lake"
+
+    @property
+    def stores_folder(self) -> Path:
+        """Folder of the stores' offsets and of what they refused."""
+        return self.data / "stores"
 
     @property
     def socket_file(self) -> Path:
@@ -218,6 +232,7 @@ def load_config(path: Path) -> CollectorConfig:
             "data": base / config.data,
             "control_socket": _under(base, config.control_socket),
             "broker": broker,
+            "store": tuple(store.under(base) for store in config.store),
         }
     )
 
@@ -228,7 +243,9 @@ def broker_address(broker: BrokerConfig) -> BrokerAddress:
     Raises:
         ConfigError: One of these files is absent, wrong, or readable by others.
     """
-    password = None if broker.password_file is None else _read_password(broker.password_file)
+    password = (
+        None if broker.password_file is None else read_secret(broker.password_file, "broker.password_file", "password")
+    )
     return BrokerAddress(
         host=broker.host,
         port=broker.port or (8883 if broker.tls is not None else 1883),
@@ -242,22 +259,6 @@ def broker_address(broker: BrokerConfig) -> BrokerAddress:
 
 def _under(base: Path, path: Path | None) -> Path | None:
     return None if path is None else base / path
-
-
-def _read_password(path: Path) -> str:
-    try:
-        mode = path.stat().st_mode
-        text = path.read_text(encoding="utf-8")
-    except OSError as exc:
-        raise ConfigError(f"broker.password_file {path}: {exc.strerror}") from exc
-    except UnicodeDecodeError as exc:
-        raise ConfigError(f"broker.password_file {path} is not UTF-8 text") from exc
-    if mode & (stat.S_IRWXG | stat.S_IRWXO):
-        raise ConfigError(f"broker.password_file {path} can be read by others", hint=f"chmod 600 {path}")
-    lines = text.splitlines()
-    if not lines or not lines[0]:
-        raise ConfigError(f"broker.password_file {path} is empty", hint="write the password on its first line")
-    return lines[0]
 
 
 def _tls_context(tls: TlsConfig) -> ssl.SSLContext:

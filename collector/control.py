@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Iterable, Mapping
+from collections.abc import AsyncIterator, Callable, Iterable, Mapping
+from concurrent.futures import Future
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any, Final
 
 from collector.intake import Intake
 from collector.journal import Journal
 from collector.journal_desk import JournalDesk
 from collector.lake.answers import QueryAnswers
+from collector.lake.instants import parse_instant
 from collector.lake.projector import Projector
 from collector.overview import Overview
 from collector.registry import Registry, RegistryFile, Status, agent_fields
@@ -20,6 +22,12 @@ from collector.web.app import latest_json
 from device_profiles.wire.messages import Receipt
 from device_profiles.wire.topics import TopicKind, topic
 from harkara_io.control_socket import ControlError, Handler, Json, StreamHandler
+
+if TYPE_CHECKING:
+    from collector.stores.desk import StoreDesk
+
+STORE_S_MAX: Final = 30.0
+"""How long an order to a store may wait for the thread that serves it. [s]"""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -35,6 +43,7 @@ class Parts:
     source: MessageSource
     journal: Journal
     answers: QueryAnswers
+    stores: StoreDesk | None = None
 
 
 class Front:
@@ -56,6 +65,10 @@ class Front:
             "device_list": self._device_list,
             "device_enable": self._device_enable,
             "device_disable": self._device_disable,
+            "stores": self._stores_state,
+            "store_pause": self._store_pause,
+            "store_resume": self._store_resume,
+            "store_project": self._store_project,
         }
 
     def streams(self) -> Mapping[str, StreamHandler]:
@@ -107,6 +120,44 @@ class Front:
 
     async def _device_disable(self, fields: Json) -> Json:
         return await self._set_status(fields, Status.DISABLED)
+
+    async def _stores_state(self, fields: Json) -> Json:
+        _none_left(fields)
+        return {"stores": self._running().overview.stores()}
+
+    async def _store_pause(self, fields: Json) -> Json:
+        return await self._do_with_store(fields, lambda stores, name: stores.pause(name))
+
+    async def _store_resume(self, fields: Json) -> Json:
+        return await self._do_with_store(fields, lambda stores, name: stores.resume(name))
+
+    async def _store_project(self, fields: Json) -> Json:
+        since, until = _text(fields, "from"), _text(fields, "until")
+        now_ns = time.time_ns()
+        until_ns = parse_instant(until, now_ns) if until else None
+        if since == "journal":
+            if until:
+                raise ControlError("`until` goes with a time, not with the journal")
+            return await self._do_with_store(fields, lambda stores, name: stores.replay(name))
+        from_ns = None if since == "beginning" else parse_instant(since, now_ns)
+        if from_ns is not None and until_ns is not None and from_ns >= until_ns:
+            raise ControlError("`from` is not before `until`", "swap them")
+        return await self._do_with_store(
+            fields, lambda stores, name: stores.fill(name, from_ns=from_ns, until_ns=until_ns)
+        )
+
+    async def _do_with_store(self, fields: Json, ask: Callable[[StoreDesk, str], Future[Any]]) -> Json:
+        parts = self._running()
+        name = _text(fields, "store")
+        _none_left(fields)
+        if parts.stores is None:
+            raise ControlError("the configuration has no store", "add a [[store]] and start the collector again")
+        try:
+            async with asyncio.timeout(STORE_S_MAX):
+                job = await asyncio.wrap_future(ask(parts.stores, name))
+        except TimeoutError as exc:
+            raise ControlError(f"store {name} hangs", "it is done as soon as it answers or its time is over") from exc
+        return {"store": name, "job": job, "journal_position": parts.journal.head}
 
     async def _set_status(self, fields: Json, status: Status) -> Json:
         parts = self._running()

@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from collector.intake import Intake
 from collector.journal import Journal, JournalEntry
@@ -17,9 +17,12 @@ from collector.lake.latest import LatestValues
 from collector.lake.projector import Projector
 from collector.registry import Registry, Status
 from collector.sources.ports import MessageSource
-from collector.web.ports import Health, Link
+from collector.web.ports import Health, Link, StoreLine
 from device_profiles.wire.delivery import collector_io as io
 from device_profiles.wire.messages import State
+
+if TYPE_CHECKING:
+    from collector.stores.desk import StoreDesk
 
 AGENTS_MAX: Final = 100_000
 """Agents whose links are remembered. Only those in the registry count; a stranger's state is not kept."""
@@ -79,9 +82,11 @@ class Overview:
         self._heard: dict[str, Heard] = {}
         self._started_ns = clock_ns()
 
-    def watch(self, *, intake: Intake, desk: JournalDesk, source: MessageSource) -> None:
+    def watch(
+        self, *, intake: Intake, desk: JournalDesk, source: MessageSource, stores: StoreDesk | None = None
+    ) -> None:
         """Name those that are made after this."""
-        self._intake, self._desk, self._source = intake, desk, source
+        self._intake, self._desk, self._source, self._stores = intake, desk, source, stores
 
     # What the intake tells
 
@@ -95,6 +100,8 @@ class Overview:
             for position, (_, f), payload in zip(positions, blocks, data, strict=True)
         ]
         self._projector.offer(offered)
+        if self._stores is not None:
+            self._stores.offer(offered)
         for agent in {facts.agent for _, facts in blocks}:
             self._hear(agent, now_ns)
 
@@ -142,6 +149,20 @@ class Overview:
             for agent in self._registry.agents
         ]
 
+    def store_lines(self) -> Sequence[StoreLine]:
+        """Stores of others for the page."""
+        return [
+            StoreLine(
+                name=store["name"],
+                state=store["state"],
+                good=store["state"] == "up",
+                why=store["why"],
+                lag_blocks=store["lag_blocks"],
+                values=store["values"],
+            )
+            for store in self.stores()
+        ]
+
     def health(self) -> Health:
         """Whether anything needs a person."""
         if self._desk.trouble:
@@ -149,13 +170,17 @@ class Overview:
         elif not self._intake.counters.connected:
             problem = "the broker is not reached"
         else:
-            problem = ""
+            problem = next(iter(self._stores.problems()), "") if self._stores is not None else ""
         return Health(
             ok=not problem,
             problem=problem,
             journal_position=self._journal.head,
             lake_position=self._projector.stats().position,
         )
+
+    def stores(self) -> Sequence[dict[str, Any]]:
+        """Stores of others and how each does."""
+        return [] if self._stores is None else self._stores.status()
 
     def status(self) -> dict[str, Any]:
         """Everything ``harkara collector status`` shows, as JSON."""
@@ -183,6 +208,7 @@ class Overview:
             "journal": {**asdict(journal), "trimmed_blocks": self._desk.trimmed},
             "lake": asdict(projected),
             "alarms": dict(self._intake.alarms.totals),
+            "stores": self.stores(),
             "agents": [self._agent_status(link, now_ns) for link in self.links()],
         }
 

@@ -5,6 +5,7 @@ Threads, and what may block in them:
 - the event loop: broker, verification, delivery machine, control socket, page. Nothing may block.
 - ``journal``: one commit, fsync included, at a time.
 - ``projector``: decodes and writes the lake. DuckDB adds ``lake.threads`` of its own.
+- ``pump-NAME`` and ``store-NAME`` of each store of others: one makes lines, one sends them and may wait for ever.
 - asyncio's default pool: registry writes, queries, the page's requests.
 
 Between event loop and journal stands one open batch (bounded by ``intake.unjournalled_mb``, then reading stops),
@@ -23,7 +24,7 @@ import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AsyncExitStack
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 import uvicorn
 
@@ -52,6 +53,9 @@ from harkara_io.errors import ConfigError
 from harkara_io.log_files import make_directory
 from harkara_io.log_thread import LogThread
 from harkara_io.sd_notify import Notifier
+
+if TYPE_CHECKING:
+    from collector.stores.desk import StoreDesk
 
 LOG: Final = logging.getLogger(__name__)
 
@@ -151,7 +155,12 @@ async def _open(
         reconnect_s_max=config.broker.reconnect_s_max,
         is_behind=projector.is_behind,
     )
-    overview.watch(intake=intake, desk=desk, source=source)
+    stores = await asyncio.to_thread(_stores, config, journal, lake, registry)
+    overview.watch(intake=intake, desk=desk, source=source, stores=stores)
+    if stores is not None:
+        # Ends before the lake and the journal are closed.
+        stack.push_async_callback(asyncio.to_thread, stores.stop)
+        stores.start(overview.status)
     return Parts(
         intake=intake,
         desk=desk,
@@ -162,7 +171,17 @@ async def _open(
         source=source,
         journal=journal,
         answers=QueryAnswers(lake.cursor, projector.flush),
+        stores=stores,
     )
+
+
+def _stores(config: CollectorConfig, journal: Journal, lake: Lake, registry: Registry) -> StoreDesk | None:
+    if not config.store:
+        return None
+    # Its libraries take memory, and most collectors have no other store than the lake.
+    from collector.stores.desk import StoreDesk  # noqa: PLC0415
+
+    return StoreDesk(config.store, config.stores_folder, journal=journal, lake=lake, agents=lambda: registry.agents)
 
 
 def make_source(address: BrokerAddress, *, held_bytes_max: int) -> MessageSource:

@@ -97,6 +97,7 @@ def render(templates: jinja2.Environment, source: PageSource, *, now_ns: int, st
         health=source.health(),
         agents=[_agent(link, source, now_ns) for link in page],
         agents_total=len(links),
+        stores=source.store_lines(),
         devices=_devices(shown, now_ns),
         count=count,
         first=start + 1,

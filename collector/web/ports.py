@@ -46,6 +46,27 @@ class Health:
     lake_position: int = 0
 
 
+@dataclass(frozen=True, slots=True)
+class StoreLine:
+    """One store of others.
+
+    Attributes:
+        name: Its name in the configuration.
+        state: How it does, in a word.
+        good: Whether that is as it should be.
+        why: In one line; may be empty.
+        lag_blocks: Blocks it lacks.
+        values: Values it has answered for.
+    """
+
+    name: str
+    state: str
+    good: bool
+    why: str
+    lag_blocks: int
+    values: int
+
+
 class PageSource(Protocol):
     """Where the page gets everything from; asked at each request."""
 
@@ -61,6 +82,10 @@ class PageSource(Protocol):
 
     def links(self) -> Sequence[Link]:
         """One entry per agent, in order of agent id."""
+        ...
+
+    def store_lines(self) -> Sequence[StoreLine]:
+        """Stores of others, in the configuration's order."""
         ...
 
     def health(self) -> Health:

@@ -11,7 +11,7 @@ import numpy as np
 from collector.lake.accounting import Accounts
 from collector.lake.dictionary import SeriesDictionary, SeriesKey
 from collector.lake.latest import LatestValues, Readings
-from collector.web.ports import Health, Link
+from collector.web.ports import Health, Link, StoreLine
 
 NOW_NS = 1_795_471_200 * 10**9
 CHANNELS = (
@@ -35,6 +35,7 @@ class Network:
     dictionary: SeriesDictionary = field(default_factory=SeriesDictionary)
     accounts: Accounts = field(default_factory=Accounts)
     link_list: list[Link] = field(default_factory=list)
+    store_list: list[StoreLine] = field(default_factory=list)
     state: Health = field(default_factory=lambda: Health(ok=True, journal_position=812, lake_position=812))
     latest: LatestValues = field(init=False)
 
@@ -43,6 +44,9 @@ class Network:
 
     def links(self) -> Sequence[Link]:
         return self.link_list
+
+    def store_lines(self) -> Sequence[StoreLine]:
+        return self.store_list
 
     def health(self) -> Health:
         return self.state

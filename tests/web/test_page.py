@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from collector.lake.dictionary import SeriesKey
 from collector.web.app import SECURITY_HEADERS
 from collector.web.page import environment, render
-from collector.web.ports import Health, Link
+from collector.web.ports import Health, Link, StoreLine
 from tests.web.network import NOW_NS, Network, day_of, typical
 from tests.web.serving import Site, served
 
@@ -196,3 +196,18 @@ def test_the_same_as_data(site: Site) -> None:
 def test_updating_can_be_stopped(site: Site) -> None:
     assert 'http-equiv="refresh"' in site.ask("/").text
     assert 'http-equiv="refresh"' not in site.ask("/?refresh=0").text
+
+
+def test_stores_of_others_and_their_own_words_are_shown_and_escaped() -> None:
+    network = typical()
+    assert "Stores</h2>" not in page(network)
+    words = "127.0.0.1:8428: <b>401</b>"
+    network.store_list = [
+        StoreLine("grafana", "needs a person", good=False, why=words, lag_blocks=12_345, values=9_876_543)
+    ]
+    shown = page(network)
+    assert "needs a person" in shown
+    assert "12,345" in shown
+    assert "9,876,543" in shown
+    assert "&lt;b&gt;401&lt;/b&gt;" in shown
+    assert words not in shown

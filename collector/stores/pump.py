@@ -1,0 +1,432 @@
+"""Carries readings from the journal into one store of others, at that store's own pace, in a thread of its own.
+
+New blocks come from memory or from the journal. What the journal no longer has, and what a store added later wants of
+the past, comes from the lake beside them. A step makes a piece while the courier sends the one before.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import threading
+import time
+from collections.abc import Callable, Sequence
+from concurrent.futures import Future
+from dataclasses import dataclass, replace
+from queue import Empty, SimpleQueue
+from random import Random
+from typing import Any, Final, Protocol, cast
+
+import duckdb
+
+from collector.lake.decoding import decode_all
+from collector.lake.notes import CommitNote
+from collector.lake.ports import JournalEntry, JournalSource, StoreKey
+from collector.stores.backfill import Progress
+from collector.stores.batches import readings_of
+from collector.stores.beginning import beginning
+from collector.stores.courier import Courier, Delivers, Piece
+from collector.stores.cursor import Cursor, Tally
+from collector.stores.filler import Encode
+from collector.stores.filling import Filling
+from collector.stores.line_protocol import Encoded
+from collector.stores.lines import Lines
+from collector.stores.offset import Job, Offset, OffsetFile
+from collector.stores.ports import Busy, NeedsPerson, Readings, Unreachable
+from collector.stores.read_back import ReadBack
+from collector.stores.supply import Supply
+from collector.stores.watch import Pulses, Watch
+
+_log: Final = logging.getLogger(__name__)
+
+LIVE_PER_FILLED: Final = 3
+"""Pieces of new readings sent for one of a back-fill, while there are both."""
+
+
+class LakeView(Protocol):
+    """What is asked of the lake."""
+
+    note: CommitNote
+
+    def cursor(self) -> duckdb.DuckDBPyConnection:
+        """A connection for one thread, to be closed by it."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class PumpOptions:
+    """How a store is served.
+
+    Attributes:
+        durable_after_s: How long it must be seen alive after its answer until what it has is safe there; 0 where its
+            answer promises that. [s]
+        since: What of the past a new store is given: None for all, "now" for nothing, else UTC Unix time. [ns]
+        paused: Paused by the configuration.
+        unit_ns: Unit of the times in lines. [ns]
+        piece_readings: Readings made into lines in one go; bounds memory (about 500 bytes each).
+        pulse_every_s: How often a sign of life is asked for. [s]
+        save_every_s: How often the offset is written. [s]
+    """
+
+    durable_after_s: float = 0.0
+    since: int | str | None = None
+    paused: bool = False
+    unit_ns: int = 1
+    piece_readings: int = 65_536
+    pulse_every_s: float = 1.0
+    save_every_s: float = 1.0
+
+
+class Pump:
+    """One store's projection. ``run`` belongs to one thread; what is public besides may be called from any.
+
+    Args:
+        name: Of the store.
+        journal: Where new blocks come from.
+        lake: Where the past comes from.
+        encode: Makes lines of readings.
+        delivers: Gets lines into the store; used by the courier's thread.
+        pulses: Says whether the store is alive; used by the pump's thread.
+        file: Where the offset is kept.
+        options: How it is served.
+        clock_s: Monotonic. [s]
+        random: Jitter.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        *,
+        journal: JournalSource,
+        lake: LakeView,
+        encode: Encode,
+        delivers: Delivers,
+        pulses: Pulses,
+        file: OffsetFile,
+        options: PumpOptions,
+        clock_s: Callable[[], float] = time.monotonic,
+        random: Random | None = None,
+    ) -> None:
+        self.name = name
+        self.options = options
+        self.written_trouble = ""
+        """Why the offset cannot be written."""
+        self._journal, self._lake, self._encode = journal, lake, encode
+        self._file, self._clock_s, self._delivers = file, clock_s, delivers
+        self._encoding = threading.Lock()
+        self._wake = threading.Event()
+        self._supply = Supply(journal)
+        self.courier = Courier(name, delivers, done=self._wake.set, random=random or Random())  # noqa: S311 - jitter
+        self.watch = Watch(
+            name,
+            pulses,
+            every_s=options.pulse_every_s,
+            needs_life=options.durable_after_s > 0,
+            clock_s=clock_s,
+        )
+        self._filling = Filling(
+            name,
+            durable_after_s=options.durable_after_s,
+            connect=lake.cursor,
+            encode=self._encode_one_at_a_time,
+            wake=self._wake.set,
+            clock_s=clock_s,
+        )
+        self._asked: SimpleQueue[tuple[Callable[[], Any], Future[Any]]] = SimpleQueue()
+        self._offset = self._take_up(file.read())
+        self._live = Cursor(self._offset.position, self._offset.tally, durable_after_s=options.durable_after_s)
+        self._next = self._offset.position
+        self._back = ReadBack(self._offset.position, unit_ns=options.unit_ns)
+        self._streak = 0
+        self._save_due_s = -1.0
+        self._written: Offset | None = None
+        self._last_received_ns = 0
+
+    # From any thread
+
+    def offer(self, entries: Sequence[JournalEntry]) -> None:
+        """Hand over what was just committed to the journal, every commit, in order. Never waits."""
+        self._supply.offer(entries)
+        self._wake.set()
+
+    def ask(self, work: Callable[[], Any]) -> Future[Any]:
+        """Have something done by the pump's thread between two steps."""
+        answer: Future[Any] = Future()
+        self._asked.put((work, answer))
+        self._wake.set()
+        return answer
+
+    @property
+    def trouble(self) -> Busy | NeedsPerson | Unreachable | None:
+        """Why nothing goes to the store at the moment; None when all is well."""
+        return self.courier.trouble or self.watch.trouble
+
+    @property
+    def forgets(self) -> str:
+        """What it had answered for and did not give back; empty while it does."""
+        return self._back.forgets
+
+    @property
+    def is_paused(self) -> bool:
+        """Whether a person wants it to rest."""
+        return self.options.paused or self._offset.paused
+
+    @property
+    def sent(self) -> int:
+        """Journal position up to which the store has everything."""
+        return self._live.sent
+
+    @property
+    def safe(self) -> int:
+        """Journal position up to which the store would still have everything after it was killed."""
+        return self._live.safe
+
+    @property
+    def tally(self) -> Tally:
+        """What became of readings."""
+        return self._live.tally + self._filling.tally
+
+    @property
+    def resent(self) -> int:
+        """Values that were sent again because a life of the store ended."""
+        return self._offset.resent
+
+    @property
+    def jobs(self) -> tuple[Job, ...]:
+        """Back-fills that are not finished, with how far each has come."""
+        return self._filling.shown(self._offset.jobs)
+
+    def lag_s(self, now_ns: int) -> float:
+        """How long the oldest block that the store lacks has been waiting. [s]."""
+        if self._live.sent >= self._journal.head:
+            return 0.0
+        first = next((piece.since_ns for piece in self.courier.waiting if not piece.run), self._last_received_ns)
+        return max(0.0, (now_ns - first) / 1e9) if first else 0.0
+
+    # In the pump's thread, by `ask`
+
+    def pause(self) -> None:
+        """Rest from now on, also after a restart."""
+        self._offset = replace(self._offset, paused=True)
+        self._take_back()
+        self._save()
+
+    def resume(self) -> None:
+        """Go on, and try at once what was waiting."""
+        self._offset = replace(self._offset, paused=False)
+        self._save()
+        self.courier.hurry()
+
+    def fill(self, why: str, *, from_ns: int | None, until_ns: int | None) -> int:
+        """Bring what the lake has of a time, and what it lacks from the journal. Returns the back-fill's number."""
+        note = self._lake.note
+        in_lake = note.position if note.identity == self._offset.identity else 0
+        if self._live.sent > in_lake:
+            # What has not reached the lake yet is not in the back-fill.
+            self._move(min(in_lake, self._live.safe))
+        return self._add_job(Job(0, why, note.next_block - 1, from_ns=from_ns, until_ns=until_ns))
+
+    def replay(self) -> None:
+        """Send again whatever the journal still has, and only that."""
+        kept = self._journal.read(0, blocks_max=1, bytes_max=1)
+        if kept:
+            self._move(min(kept[0].position - 1, self._live.safe))
+
+    # The loop
+
+    def run(self, stop: threading.Event) -> None:
+        """Serve the store until ``stop`` is set and `wake` was called."""
+        self._save()
+        if waiting := self._journal.read(self._next, blocks_max=1, bytes_max=1):
+            self._last_received_ns = waiting[0].received_at_ns
+        self.courier.start()
+        try:
+            while not stop.is_set():
+                self._wake.clear()
+                try:
+                    busy = self.step()
+                except Exception:  # noqa: BLE001 - logged
+                    # Whatever it is, the other stores, the lake and receipts go on, and so does this one if it can.
+                    _log.exception("store %s: a step failed; it is tried again", self.name)
+                    busy = False
+                if not busy and not stop.is_set():
+                    self._wake.wait(self._pause_s())
+        finally:
+            self.courier.stop(1.0)
+            self._filling.stop()
+            self._collect()
+            self._settle()
+            self._save()
+
+    def wake(self) -> None:
+        """Look at once whether there is something to do."""
+        self._wake.set()
+
+    def step(self) -> bool:
+        """One round. Returns whether there may be more to do at once."""
+        self._do_what_was_asked()
+        if self.watch.ask_if_due():
+            self._new_life()
+        self._collect()
+        self._settle()
+        if self._clock_s() >= self._save_due_s and self._written != self._offset:
+            self._save()
+        self._read_back()
+        if self.is_paused or not self.courier.has_room or not self.watch.may_send:
+            return False
+        if not self._back.may_send(self._clock_s()) or (self.forgets and self.courier.waiting):
+            return False
+        piece = self._piece()
+        if piece is None:
+            return False
+        self.courier.put(piece)
+        return True
+
+    def _pause_s(self) -> float:
+        return max(0.0, min(self.watch.due_s - self._clock_s(), 1.0))
+
+    def _do_what_was_asked(self) -> None:
+        while True:
+            try:
+                work, answer = self._asked.get_nowait()
+            except Empty:
+                return
+            if answer.set_running_or_notify_cancel():
+                try:
+                    answer.set_result(work())
+                except Exception as exc:  # noqa: BLE001 - the one who asked is told
+                    answer.set_exception(exc)
+
+    def _new_life(self) -> None:
+        """The store began anew: what was not safe may be gone, and is sent again."""
+        forgotten = self._live.rewind() + self._filling.rewind()
+        self._next = self._live.safe
+        self._back.moved(self._live.safe)
+        self.courier.drop()
+        self._offset = replace(self._offset, resent=self._offset.resent + forgotten.values)
+        _log.warning("store %s began a new life; sent again: %d values", self.name, forgotten.values)
+
+    def _collect(self) -> None:
+        for piece in self.courier.finished():
+            alive_s = self.watch.alive_s
+            if piece.run:
+                self._filling.acknowledged(piece, cast("Progress", piece.position), self._offset.jobs, alive_s)
+            elif self._live.acknowledged(piece.epoch, cast("int", piece.position), piece.tally, alive_s):
+                self._last_received_ns = piece.since_ns
+                self._back.acknowledged(self._live.sent, piece.lines, dropped=self._dropped(), now_ns=time.time_ns())
+
+    def _read_back(self) -> None:
+        """Now and then ask for a value that is safe, and go back when the store does not have it."""
+        now_s, safe = self._clock_s(), self._live.safe
+        line = self._back.due(safe, now_s)
+        if line is None:
+            return
+        given = self.watch.has(line)
+        if self._back.answered(given, safe=safe, dropped=self._dropped(), now_s=now_s):
+            self._move(self._back.verified)
+
+    def _dropped(self) -> int:
+        """Lines that the store has said it does not have: one of them may be missed without its forgetting."""
+        return sum(self.watch.ignored.values()) + sum(list(self._delivers.refused.values()))
+
+    def _settle(self) -> None:
+        if self._live.settle(self.watch.alive_s):
+            self._offset = replace(self._offset, position=self._live.safe, tally=self._live.safe_tally)
+        before = self._offset.tally
+        self._offset = self._filling.settle(self._offset, self.watch.alive_s)
+        if self._offset.tally is not before:
+            self._live.recount(self._offset.tally)
+
+    def _piece(self) -> Piece | None:
+        if self._streak >= LIVE_PER_FILLED and (piece := self._filling.take(self._offset.jobs)) is not None:
+            self._streak = 0
+            return piece
+        if (piece := self._live_piece()) is not None:
+            self._streak += 1
+            return piece
+        self._streak = 0
+        return self._filling.take(self._offset.jobs)
+
+    def _live_piece(self) -> Piece | None:
+        stretch = self._supply.after(self._next, readings_max=self.options.piece_readings)
+        if stretch.gone_to is not None:
+            self._detach(stretch.gone_to)
+            return None
+        entries = stretch.entries
+        if not entries:
+            return None
+        try:
+            lines, tally = self._lines(entries)
+        except Exception:  # noqa: BLE001 - logged
+            # A fault of ours. It must cost its own block only, and those behind must pass.
+            _log.exception(
+                "store %s: no lines can be made of %d blocks from %d", self.name, len(entries), self._next + 1
+            )
+            entries = entries[:1]
+            lines, tally = Lines((), 0), Tally(1, 0, {"fault": entries[0].readings})
+            with contextlib.suppress(Exception):
+                lines, tally = self._lines(entries)
+        self._next = entries[-1].position
+        return Piece(0, self._live.epoch, self._next, lines, tally, entries[0].received_at_ns)
+
+    def _lines(self, entries: Sequence[JournalEntry]) -> tuple[Lines, Tally]:
+        batch = decode_all([entry.data for entry in entries])
+        encoded = self._encode_one_at_a_time(readings_of(batch))
+        tally = Tally(len(entries), encoded.values, dict(encoded.left_out))
+        if batch.rejected:
+            tally += Tally(0, 0, {"undecodable": sum(entries[index].readings for index in batch.rejected)})
+        return encoded.lines, tally
+
+    def _encode_one_at_a_time(self, readings: Readings) -> Encoded:
+        """The pump's and the back-fill's thread share what the encoder remembers of series."""
+        with self._encoding:
+            return self._encode(readings)
+
+    def _detach(self, gone_to: int) -> None:
+        """The journal was trimmed past this store, which never holds it back: the lake has what is missing."""
+        if self.courier.holds(0):
+            return  # What is on the way lies before the gap; the mark may pass it only once that has arrived.
+        # From the safe mark: what is not safe yet could no longer be sent again from the journal.
+        behind, note = self._live.safe, self._lake.note
+        _log.warning(
+            "store %s: the journal no longer has blocks %d to %d; the lake has", self.name, behind + 1, gone_to
+        )
+        self._add_job(Job(0, "left behind by the journal", note.next_block - 1, self._offset.identity, behind, gone_to))
+        self._move(gone_to)
+
+    def _take_back(self) -> None:
+        """Forget what is on the way; what the store answered for stays."""
+        self.courier.drop()
+        self._live.drop()
+        self._next = self._live.sent
+        self._filling.rewind()
+
+    def _move(self, position: int) -> None:
+        self._take_back()
+        self._live.move(position)
+        self._back.moved(position)
+        self._next = position
+        self._offset = replace(self._offset, position=position, tally=self._live.safe_tally)
+
+    def _add_job(self, job: Job) -> int:
+        self._offset = self._offset.with_job(job)
+        self._save()
+        return self._offset.jobs[-1].number
+
+    def _take_up(self, offset: Offset | None) -> Offset:
+        identity = StoreKey(self._journal.identity.store_id, self._journal.identity.generation)
+        if offset is not None and offset.identity != identity:
+            _log.warning("store %s: the journal is another one than before; it is sent from its beginning", self.name)
+        return beginning(
+            offset, journal=identity, head=self._journal.head, note=self._lake.note, since=self.options.since
+        )
+
+    def _save(self) -> None:
+        self._save_due_s = self._clock_s() + self.options.save_every_s
+        try:
+            self._file.write(self._offset)
+            self._written, self.written_trouble = self._offset, ""
+        except OSError as exc:
+            if not self.written_trouble:
+                _log.error("store %s: its offset cannot be written: %s", self.name, exc)
+            self.written_trouble = str(exc)

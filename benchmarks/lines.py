@@ -32,9 +32,9 @@ from simulators.demo.servers import find_server, start_influxdb, start_victoria_
 STATIONS: Final = 20
 SHAPE: Final = Shape(128, 15)
 _PER_STATION: Final = 12
-_AGAIN_NS: Final = 86_400 * 10**9
-"""Each round of a run is the same readings a day later. [ns]"""
-_BACK_NS: Final = 7 * 365 * _AGAIN_NS
+_ROUND_NS: Final = _PER_STATION * SHAPE.rows * 10**9
+"""A row a second: each round of a run begins where the one before it ended. [ns]"""
+_BACK_NS: Final = 7 * 365 * 86_400 * 10**9
 """The view of a store looks at 2018 to 2022. [ns]"""
 _QUERIED_S: Final = 120.0
 
@@ -147,7 +147,7 @@ def _settled(view: StoreView, values: int) -> int:
 
 
 def _later(readings: Readings, rounds: int) -> Readings:
-    return replace(readings, observed_at_ns=readings.observed_at_ns + rounds * _AGAIN_NS - _BACK_NS)
+    return replace(readings, observed_at_ns=readings.observed_at_ns + rounds * _ROUND_NS - _BACK_NS)
 
 
 def _stored_by(sending: Future[object] | None) -> float:

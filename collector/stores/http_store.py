@@ -143,6 +143,7 @@ class HttpStore:
     def all_words(self, text: str) -> str:
         """The same in as many lines as they have."""
         secret = self._options.authorization.partition(" ")[2] or self._options.authorization
+        text = text.encode("utf-8", "replace").decode()  # JSON can hold what no file or terminal takes.
         return f"{self.host}: {text.replace(secret, '***') if secret else text}"
 
     def _call(

@@ -245,6 +245,12 @@ def test_the_token_is_never_told(make: Make, store: HostileStore, status: int, t
     assert "***" in words_of(make(store.address).write(LINES))
 
 
+def test_words_can_always_be_written_down(make: Make, store: HostileStore) -> None:
+    for text in (b'{"message": "a \\ud800 b"}', b"\xff\xfe", b"[" * 100_000, b'{"message": {"a": 1}}'):
+        store.behaviour = answering(400, text)
+        words_of(make(store.address).write(LINES)).encode()
+
+
 def test_a_store_that_closed_the_idle_connection_is_written_to_again(make: Make, store: HostileStore) -> None:
     def once(server: HostileStore, peer: socket.socket, request: hostile.Request) -> bool:
         peer.sendall(b"HTTP/1.1 204 No Content\r\n\r\n")

@@ -353,6 +353,19 @@ def test_figures_tell_life_and_what_was_ignored(store: HostileStore) -> None:
     influx.close()
 
 
+def test_a_store_that_was_killed_and_is_back_within_a_second_has_another_life(store: HostileStore) -> None:
+    client = VictoriaMetrics(HttpOptions(store.address))
+    lives = []
+    for began, influx, other in ((7, 0, 5), (7, 9, 5), (7, 9, 5), (7, 3, 5), (7, 4, 5), (7, 2, 5), (8, 0, 5)):
+        rows = f'vm_rows_inserted_total{{type="influx"}} {influx}\nvm_rows_inserted_total{{type="other"}} {other}\n'
+        store.behaviour = answering(200, f"vm_app_start_timestamp {began}\n{rows}")
+        pulse = client.pulse()
+        assert isinstance(pulse, Pulse)
+        lives.append(pulse.life)
+    assert lives == ["7", "7", "7", "7+1", "7+1", "7+2", "8"]
+    client.close()
+
+
 def test_advice_names_settings_that_lose_or_double(store: HostileStore) -> None:
     client = VictoriaMetrics(HttpOptions(store.address))
     flags = (

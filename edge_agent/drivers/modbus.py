@@ -166,14 +166,15 @@ class ModbusDriver(BusDriver):
                     reads += self._refused(asking, started)
                     return not started.is_gateway
                 await asyncio.sleep(wait_s)
-            asked = question(self.profile.document, asking.table)
-            found = await self._ask(asked, self._patience_s(asking.table))
+            asked, timeout_s = question(self.profile.document, asking.table), self._patience_s(asking.table)
+            found = await self._ask(asked, timeout_s)
         except NoAnswer as exc:
             reads += self._unanswered(exc)
             return False
         if isinstance(found, Refused):
             reads += self._refused(asking, found)
             return not found.is_gateway
+        self._known = asked, timeout_s
         reads += self._reads(asking, asked, found)
         return True
 

@@ -11,7 +11,7 @@ import pytest
 from edge_agent import power_groups
 from edge_agent.drivers.framed import FramedDriver
 from edge_agent.drivers.make import Lines
-from edge_agent.drivers.make_profiled import line_format
+from edge_agent.drivers.make_parts import line_format
 from edge_agent.drivers.modbus_frames import Rtu
 from edge_agent.drivers.polled import PolledDriver
 from edge_agent.drivers.ports import LinkDown, Read, Sample

@@ -134,7 +134,8 @@ def test_a_device_of_a_power_group_is_fed_for_the_look_and_its_words_are_shown(t
         tmp_path,
         1,
         f'[[power]]\nid = "probes"\nsettle_s = 0\n{commands}'
-        f'[[device]]\nid = "cpu"\ndriver = "sysfs"\nprofile = "hwmon/cpu-thermal"\npath = "{probe}"\npower = "probes"\n',
+        f'[[device]]\nid = "cpu"\ndriver = "sysfs"\nprofile = "hwmon/cpu-thermal"\npath = "{probe}"\n'
+        'power = "probes"\n',
     )
     status, found, _ = read(tmp_path, "cpu", "--seconds", "60")
     assert status == 0

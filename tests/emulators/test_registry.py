@@ -36,6 +36,8 @@ def asked(device: Emulator, model: Model, profile: Profile) -> list[tuple[bytes,
         return answers
     for table in profile.document.get("requests", ()):
         name = str(table["name"])
+        if table.get("command") == "I":
+            continue  # who it is, in words; a driver asks that when it meets the probe
         if model.transport == "modbus":
             first = int(table["address"]) - (30001 if table["function"] == 4 else 0)
             body = (

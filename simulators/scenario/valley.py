@@ -70,6 +70,7 @@ class Valley:
     passwords: dict[str, str] = field(default_factory=dict)
     hosts: dict[str, Hosting] = field(default_factory=dict)
     _down: set[str] = field(default_factory=set)
+    _recovering: set[str] = field(default_factory=set)
     _configs: dict[str, tuple[AgentTable, int]] = field(default_factory=dict)
 
     @property
@@ -213,13 +214,24 @@ class Valley:
         else:
             self._down.discard(name)
             self._start(name)
-        self._hears(name)
+        if kind in DISK_FAULTS or kind == "disk_failing":
+            # An agent asks a disk again only now and then; until it knows that it is well, its devices wait.
+            self._recovering.add(name)
+        else:
+            self._hears(name)
 
     def _start(self, name: str) -> None:
         if name == "broker":
             self.broker.restore()
         else:
             self._process(name).start()
+
+    def _recovered(self) -> None:
+        for name in sorted(self._recovering):
+            status = self.agent_status(name.removeprefix("agent:")) if name.startswith("agent:") else {"disk": "ok"}
+            if status is not None and status["disk"] == "ok":
+                self._recovering.discard(name)
+                self._hears(name)
 
     def _hears(self, name: str) -> None:
         for each in self.deaf:
@@ -233,6 +245,7 @@ class Valley:
 
     def supervise(self) -> None:
         """Start again what ended by itself, as a service manager does."""
+        self._recovered()
         for name in ("broker", "collector", *(f"agent:{agent}" for agent in self.agents)):
             process = self._process(name)
             if name in self._down or process.running:

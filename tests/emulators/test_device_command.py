@@ -75,9 +75,7 @@ async def first_sample(driver: Driver) -> Sample:
         await driver.close()
 
 
-SERIAL = sorted(
-    name for name, model in MODELS.items() if model.transport == "serial" and name not in {"nmea/gnss", "davis/vantage"}
-)
+SERIAL = sorted(name for name, model in MODELS.items() if model.transport == "serial")
 
 
 @pytest.mark.parametrize("name", SERIAL)

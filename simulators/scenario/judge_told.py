@@ -55,6 +55,8 @@ def in_usual_unit(channel: str, unit: str, value: float) -> float:
     """A stored value in the unit that the emulator is given."""
     if channel == "altitude" and unit == "mm":
         return value / 1000
+    if channel == "relative_humidity" and unit == "1":
+        return value * 100
     factor, added = _UNITS.get(unit, (1.0, 0.0))
     return value * factor + added
 

@@ -269,8 +269,8 @@ def test_what_they_say_and_answer_is_stored_once_and_as_it_was_said(
     assert {name: figures[name] for name in zeroes} == dict.fromkeys(zeroes, 0), outcome.examples
     assert figures["said"] == figures["stored"] + figures["unheard"]
     assert figures["stored"] > 5000
-    assert figures["placed"] > 200
+    assert figures["placed"] > 100
     assert figures["unjudged"] > 1000
     if faults:
         assert figures["unheard"] > 100
-        assert {"dropout", "duplicate", "interleave", "step"} <= set(outcome.scores)
+        assert {"duplicate", "interleave", "step"} <= set(outcome.scores)

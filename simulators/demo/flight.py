@@ -121,7 +121,9 @@ def said_text(definition: Definition, fields: Mapping[str, Value], at_ns: int) -
     for channel, name, digits in channels:
         value = fields.get(name, 0)
         if name == _ARMED:
-            value = int(fields["base_mode"]) >> 7
+            mode = fields["base_mode"]
+            assert isinstance(mode, int)
+            value = mode >> 7
         assert isinstance(value, int | float)
         if kinds.get(name) == "float":
             parts.append(f'"{channel}":{struct.unpack("<f", struct.pack("<f", value))[0]!r}')

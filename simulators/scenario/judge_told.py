@@ -51,13 +51,15 @@ _UNITS: Final = {
     "kPa": (10.0, 0.0),
 }
 """Units of the wire that are not those of the quantity: a factor, and what is added."""
+_UNITS_OF: Final = {("relative_humidity", "1"): (100.0, 0.0), ("vapour_pressure", "kPa"): (1.0, 0.0)}
+"""Of single channels."""
 
 
 def in_usual_unit(channel: str, unit: str, value: float) -> float:
     """A stored value in the unit that the emulator is given."""
     if channel == "altitude" and unit == "mm":
         return value / 1000
-    factor, added = _UNITS.get(unit, (1.0, 0.0))
+    factor, added = _UNITS_OF.get((channel, unit)) or _UNITS.get(unit, (1.0, 0.0))
     return value * factor + added
 
 

@@ -50,6 +50,21 @@ address = 3
 interval_s = 10
 
 [[station.device]]
+id = "pond"
+model = "in-situ/aqua-troll-400"
+bus = "rs485"
+address = 4
+interval_s = 10
+
+[[station.device]]
+id = "sky"
+model = "meter/atmos-41-sdi12"
+bus = "sdi"
+address = 4
+interval_s = 30
+channels = ["air_temperature", "wind_speed", "wind_direction"]
+
+[[station.device]]
 id = "soil-a"
 model = "meter/teros-12-sdi12"
 bus = "sdi"

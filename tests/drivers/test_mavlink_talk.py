@@ -19,7 +19,8 @@ from edge_agent.drivers.make import Lines, make
 from edge_agent.drivers.ports import Driver, Sample
 from harkara_io.errors import ConfigError
 from simulators.emulators.port import Measurement
-from simulators.emulators.vehicle import SPRAY_XML, Vehicle
+from simulators.emulators.vehicle import Vehicle
+from simulators.emulators.vehicle_messages import SPRAY_XML
 from tests.telemetry.test_signing import KEY
 
 AGENT = 'agent = "drone-1"\n[broker]\nhost = "127.0.0.1"\n'

@@ -22,6 +22,10 @@ class Client(StoreClient, Protocol):
         """One line each."""
         ...
 
+    def has(self, line: bytes) -> bool | None:
+        """Whether it gives back the first value of a line; None when it cannot be asked."""
+        ...
+
 
 def connect(config: StoreConfig, *, timeout_s: float | None = None) -> Client:
     """A client of the store.

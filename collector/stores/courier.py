@@ -9,7 +9,7 @@ from __future__ import annotations
 import logging
 import threading
 import time
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Callable
 from dataclasses import dataclass
 from random import Random
@@ -29,6 +29,9 @@ Trouble = Busy | NeedsPerson | Unreachable
 
 class Delivers(Protocol):
     """Gets lines into a store, whatever is wrong with some of them."""
+
+    refused: Counter[str]
+    """Lines that the store does not have, by reason."""
 
     def send(self, lines: Lines) -> Stored | Trouble:
         """Send until the store has all that it will ever take, or says why not now. Blocks, never for ever."""
@@ -99,10 +102,10 @@ class Courier:
         """Whether another piece may come."""
         return len(self._pieces) < PIECES_MAX
 
-    @property
-    def is_idle(self) -> bool:
-        """Whether nothing is on the way and nothing waits to be collected."""
-        return not self._pieces and not self._finished
+    def holds(self, run: int) -> bool:
+        """Whether something of a run is on the way, or waits to be collected."""
+        with self._change:
+            return any(piece.run == run for piece in (*self._pieces, *self._finished))
 
     @property
     def waiting(self) -> tuple[Piece, ...]:

@@ -158,9 +158,11 @@ class Cursor(Generic[P]):
         self.rewind()
         self.safe = self.sent = position
 
-    def count(self, tally: Tally) -> None:
-        """Count what another run brought as well."""
-        self.safe_tally, self.tally = self.safe_tally + tally, self.tally + tally
+    def recount(self, safe_tally: Tally) -> None:
+        """Count from here on from what became of the readings of this run and of others up to ``safe``."""
+        self.safe_tally = self.tally = safe_tally
+        for waiting in self._waiting:
+            self.tally += waiting.tally
 
     def hand_over(self) -> Tally:
         """Give away what is counted as safe: it is counted elsewhere from now on."""

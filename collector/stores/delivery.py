@@ -72,7 +72,7 @@ class Delivery:
     @property
     def refused_fields(self) -> list[str]:
         """Fields that the store does not take now, with its words."""
-        return [f"{measurement} {field}: {words}" for (measurement, field), (_, words) in self._fields.items()]
+        return [f"{measurement} {field}: {words}" for (measurement, field), (_, words) in list(self._fields.items())]
 
     def send(self, lines: Lines) -> Outcome:
         """Send all pieces. Anything but stored says why to stop here; send all of them again then."""

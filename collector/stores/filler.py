@@ -55,6 +55,11 @@ class Filler:
         self._thread = threading.Thread(target=self._run, name="back-fill", daemon=True)
         self._thread.start()
 
+    @property
+    def is_reading(self) -> bool:
+        """Whether the next piece is being made."""
+        return self._piece is None and self._thread.is_alive()
+
     def take(self) -> Piece | None:
         """The next piece, when it is there."""
         if self._piece is None:

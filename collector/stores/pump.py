@@ -22,29 +22,25 @@ import duckdb
 from collector.lake.decoding import decode_all
 from collector.lake.notes import CommitNote
 from collector.lake.ports import JournalEntry, JournalSource, StoreKey
-from collector.stores.backfill import END, Progress
+from collector.stores.backfill import Progress
 from collector.stores.batches import readings_of
+from collector.stores.beginning import beginning
 from collector.stores.courier import Courier, Delivers, Piece
-from collector.stores.cursor import AliveClock, Cursor, Tally
-from collector.stores.filler import Encode, Filler
+from collector.stores.cursor import Cursor, Tally
+from collector.stores.filler import Encode
+from collector.stores.filling import Filling
 from collector.stores.line_protocol import Encoded
 from collector.stores.lines import Lines
 from collector.stores.offset import Job, Offset, OffsetFile
-from collector.stores.ports import Busy, NeedsPerson, Pulse, Readings, Unreachable
+from collector.stores.ports import Busy, NeedsPerson, Readings, Unreachable
+from collector.stores.read_back import ReadBack
 from collector.stores.supply import Supply
+from collector.stores.watch import Pulses, Watch
 
 _log: Final = logging.getLogger(__name__)
 
 LIVE_PER_FILLED: Final = 3
 """Pieces of new readings sent for one of a back-fill, while there are both."""
-LAKE_RETRY_S: Final = 5.0
-"""Pause before a back-fill is begun again that could not read the lake. [s]"""
-
-
-NO_LIFE: Final = (
-    "its /metrics is closed to us, so nobody could tell whether it was killed and lost what it had just taken; "
-    "open it, or set durable_after_s = 0 and accept that"
-)
 
 
 class LakeView(Protocol):
@@ -57,18 +53,6 @@ class LakeView(Protocol):
         ...
 
 
-class Pulses(Protocol):
-    """Says whether the store is alive."""
-
-    def pulse(self) -> Pulse | Unreachable | NeedsPerson:
-        """Ask for a sign of life. Blocks, never for ever."""
-        ...
-
-    def advice(self) -> list[str]:
-        """What in its settings is not good for what it is sent, one line each."""
-        ...
-
-
 @dataclass(frozen=True, slots=True)
 class PumpOptions:
     """How a store is served.
@@ -78,6 +62,7 @@ class PumpOptions:
             answer promises that. [s]
         since: What of the past a new store is given: None for all, "now" for nothing, else UTC Unix time. [ns]
         paused: Paused by the configuration.
+        unit_ns: Unit of the times in lines. [ns]
         piece_readings: Readings made into lines in one go; bounds memory (about 500 bytes each).
         pulse_every_s: How often a sign of life is asked for. [s]
         save_every_s: How often the offset is written. [s]
@@ -86,6 +71,7 @@ class PumpOptions:
     durable_after_s: float = 0.0
     since: int | str | None = None
     paused: bool = False
+    unit_ns: int = 1
     piece_readings: int = 65_536
     pulse_every_s: float = 1.0
     save_every_s: float = 1.0
@@ -123,31 +109,36 @@ class Pump:
     ) -> None:
         self.name = name
         self.options = options
-        self.ignored: dict[str, int] = {}
-        """Lines the store took and dropped without a word, by its own name for the reason."""
         self.written_trouble = ""
         """Why the offset cannot be written."""
-        self.forgets = ""
-        """What it had answered for and did not give back; empty while it does."""
-        self.advice: Sequence[str] = ()
-        """What in the store's settings is not good for what it is sent."""
         self._journal, self._lake, self._encode = journal, lake, encode
-        self._pulses, self._file, self._clock_s = pulses, file, clock_s
+        self._file, self._clock_s, self._delivers = file, clock_s, delivers
         self._encoding = threading.Lock()
         self._wake = threading.Event()
         self._supply = Supply(journal)
         self.courier = Courier(name, delivers, done=self._wake.set, random=random or Random())  # noqa: S311 - jitter
-        self._alive = AliveClock()
-        self._pulse_trouble: Unreachable | NeedsPerson | None = None
+        self.watch = Watch(
+            name,
+            pulses,
+            every_s=options.pulse_every_s,
+            needs_life=options.durable_after_s > 0,
+            clock_s=clock_s,
+        )
+        self._filling = Filling(
+            name,
+            durable_after_s=options.durable_after_s,
+            connect=lake.cursor,
+            encode=self._encode_one_at_a_time,
+            wake=self._wake.set,
+            clock_s=clock_s,
+        )
         self._asked: SimpleQueue[tuple[Callable[[], Any], Future[Any]]] = SimpleQueue()
         self._offset = self._take_up(file.read())
         self._live = Cursor(self._offset.position, self._offset.tally, durable_after_s=options.durable_after_s)
         self._next = self._offset.position
-        self._filler: Filler | None = None
-        self._filled: Cursor[Progress] | None = None
-        self._fill_again_s = 0.0
+        self._back = ReadBack(self._offset.position, unit_ns=options.unit_ns)
         self._streak = 0
-        self._pulse_due_s = self._save_due_s = -1.0
+        self._save_due_s = -1.0
         self._written: Offset | None = None
         self._last_received_ns = 0
 
@@ -168,7 +159,12 @@ class Pump:
     @property
     def trouble(self) -> Busy | NeedsPerson | Unreachable | None:
         """Why nothing goes to the store at the moment; None when all is well."""
-        return self.courier.trouble or self._pulse_trouble
+        return self.courier.trouble or self.watch.trouble
+
+    @property
+    def forgets(self) -> str:
+        """What it had answered for and did not give back; empty while it does."""
+        return self._back.forgets
 
     @property
     def is_paused(self) -> bool:
@@ -188,8 +184,7 @@ class Pump:
     @property
     def tally(self) -> Tally:
         """What became of readings."""
-        filled = self._filled
-        return self._live.tally + (filled.tally if filled is not None else Tally())
+        return self._live.tally + self._filling.tally
 
     @property
     def resent(self) -> int:
@@ -199,16 +194,7 @@ class Pump:
     @property
     def jobs(self) -> tuple[Job, ...]:
         """Back-fills that are not finished, with how far each has come."""
-        filler, filled, jobs = self._filler, self._filled, self._offset.jobs
-        if filled is None or not jobs:
-            return jobs
-        first = replace(
-            jobs[0],
-            done=filled.sent.mark,
-            readings=filled.sent.readings,
-            total=filler.total if filler is not None else jobs[0].total,
-        )
-        return (first, *jobs[1:])
+        return self._filling.shown(self._offset.jobs)
 
     def lag_s(self, now_ns: int) -> float:
         """How long the oldest block that the store lacks has been waiting. [s]."""
@@ -267,9 +253,7 @@ class Pump:
                     self._wake.wait(self._pause_s())
         finally:
             self.courier.stop(1.0)
-            if self._filler is not None:
-                self._filler.stop()
-                self._filler.join(5.0)
+            self._filling.stop()
             self._collect()
             self._settle()
             self._save()
@@ -281,15 +265,16 @@ class Pump:
     def step(self) -> bool:
         """One round. Returns whether there may be more to do at once."""
         self._do_what_was_asked()
-        now_s = self._clock_s()
-        if now_s >= self._pulse_due_s:
-            self._feel_pulse()
-            self._pulse_due_s = self._clock_s() + self.options.pulse_every_s
+        if self.watch.ask_if_due():
+            self._new_life()
         self._collect()
         self._settle()
-        if now_s >= self._save_due_s and self._written != self._offset:
+        if self._clock_s() >= self._save_due_s and self._written != self._offset:
             self._save()
-        if self.is_paused or not self.courier.has_room or not self._may_send():
+        self._read_back()
+        if self.is_paused or not self.courier.has_room or not self.watch.may_send:
+            return False
+        if not self._back.may_send(self._clock_s()) or (self.forgets and self.courier.waiting):
             return False
         piece = self._piece()
         if piece is None:
@@ -298,11 +283,7 @@ class Pump:
         return True
 
     def _pause_s(self) -> float:
-        return max(0.0, min(self._pulse_due_s, self._clock_s() + 1.0) - self._clock_s())
-
-    def _may_send(self) -> bool:
-        """A store whose answer promises little must have been seen first: its next life must not pass for this one."""
-        return self.options.durable_after_s <= 0 or self._alive.life is not None
+        return max(0.0, min(self.watch.due_s - self._clock_s(), 1.0))
 
     def _do_what_was_asked(self) -> None:
         while True:
@@ -316,81 +297,55 @@ class Pump:
                 except Exception as exc:  # noqa: BLE001 - the one who asked is told
                     answer.set_exception(exc)
 
-    def _feel_pulse(self) -> None:
-        answer = self._pulses.pulse()
-        if not isinstance(answer, Pulse):
-            self._alive.missed()
-            self._pulse_trouble = answer
-            return
-        self.ignored = dict(answer.ignored)
-        self._pulse_trouble = NeedsPerson(NO_LIFE) if not answer.life and self.options.durable_after_s > 0 else None
-        if not answer.life:
-            self._alive.missed()  # Were it killed, we would not see it: nothing becomes safe.
-            return
-        first = self._alive.life is None
-        other = self._alive.seen(answer.life, self._clock_s())
-        if other and self.options.durable_after_s > 0:
-            self._new_life()
-        if first or other:
-            self._read_advice()
-
-    def _read_advice(self) -> None:
-        before, self.advice = self.advice, self._pulses.advice()
-        for line in self.advice:
-            if line not in before:
-                _log.warning("store %s: %s", self.name, line)
-
     def _new_life(self) -> None:
         """The store began anew: what was not safe may be gone, and is sent again."""
-        forgotten = self._live.rewind()
+        forgotten = self._live.rewind() + self._filling.rewind()
         self._next = self._live.safe
-        if self._filled is not None:
-            forgotten += self._filled.rewind()
-            self._end_filler()
+        self._back.moved(self._live.safe)
         self.courier.drop()
         self._offset = replace(self._offset, resent=self._offset.resent + forgotten.values)
         _log.warning("store %s began a new life; sent again: %d values", self.name, forgotten.values)
 
     def _collect(self) -> None:
         for piece in self.courier.finished():
-            if not piece.run:
-                position = cast("int", piece.position)
-                if self._live.acknowledged(piece.epoch, position, piece.tally, self._alive.alive_s):
-                    self._last_received_ns = piece.since_ns
-            elif self._filled is not None and self._offset.jobs and piece.run == self._offset.jobs[0].number:
-                progress = cast("Progress", piece.position)
-                self._filled.acknowledged(piece.epoch, progress, piece.tally, self._alive.alive_s)
+            alive_s = self.watch.alive_s
+            if piece.run:
+                self._filling.acknowledged(piece, cast("Progress", piece.position), self._offset.jobs, alive_s)
+            elif self._live.acknowledged(piece.epoch, cast("int", piece.position), piece.tally, alive_s):
+                self._last_received_ns = piece.since_ns
+                self._back.acknowledged(self._live.sent, piece.lines, dropped=self._dropped(), now_ns=time.time_ns())
+
+    def _read_back(self) -> None:
+        """Now and then ask for a value that is safe, and go back when the store does not have it."""
+        now_s, safe = self._clock_s(), self._live.safe
+        line = self._back.due(safe, now_s)
+        if line is None:
+            return
+        given = self.watch.has(line)
+        if self._back.answered(given, safe=safe, dropped=self._dropped(), now_s=now_s):
+            self._move(self._back.verified)
+
+    def _dropped(self) -> int:
+        """Lines that the store has said it does not have: one of them may be missed without its forgetting."""
+        return sum(self.watch.ignored.values()) + sum(list(self._delivers.refused.values()))
 
     def _settle(self) -> None:
-        if self._live.settle(self._alive.alive_s):
+        if self._live.settle(self.watch.alive_s):
             self._offset = replace(self._offset, position=self._live.safe, tally=self._live.safe_tally)
-        if self._filled is not None and self._filled.settle(self._alive.alive_s):
-            self._filled_further(self._filled)
-
-    def _filled_further(self, filled: Cursor[Progress]) -> None:
-        # What a back-fill brought counts with the rest at once, so that it is counted when the back-fill is over.
-        self._live.count(filled.hand_over())
-        job, *others = self._offset.jobs
-        if filled.safe.mark >= END:
-            _log.info("store %s: back-fill %d (%s) is done readings=%d", self.name, job.number, job.why, job.total)
-            jobs: tuple[Job, ...] = tuple(others)
-            self._end_filler()
-            self._filled = None
-        else:
-            total = self._filler.total if self._filler is not None else job.total
-            jobs = (replace(job, done=filled.safe.mark, readings=filled.safe.readings, total=total), *others)
-        self._offset = replace(self._offset, jobs=jobs, tally=self._live.safe_tally)
+        before = self._offset.tally
+        self._offset = self._filling.settle(self._offset, self.watch.alive_s)
+        if self._offset.tally is not before:
+            self._live.recount(self._offset.tally)
 
     def _piece(self) -> Piece | None:
-        filler = self._filling()
-        if self._streak >= LIVE_PER_FILLED and filler is not None and (piece := filler.take()) is not None:
+        if self._streak >= LIVE_PER_FILLED and (piece := self._filling.take(self._offset.jobs)) is not None:
             self._streak = 0
             return piece
         if (piece := self._live_piece()) is not None:
             self._streak += 1
             return piece
         self._streak = 0
-        return filler.take() if filler is not None else None
+        return self._filling.take(self._offset.jobs)
 
     def _live_piece(self) -> Piece | None:
         stretch = self._supply.after(self._next, readings_max=self.options.piece_readings)
@@ -429,7 +384,7 @@ class Pump:
 
     def _detach(self, gone_to: int) -> None:
         """The journal was trimmed past this store, which never holds it back: the lake has what is missing."""
-        if not self.courier.is_idle:
+        if self.courier.holds(0):
             return  # What is on the way lies before the gap; the mark may pass it only once that has arrived.
         # From the safe mark: what is not safe yet could no longer be sent again from the journal.
         behind, note = self._live.safe, self._lake.note
@@ -439,45 +394,17 @@ class Pump:
         self._add_job(Job(0, "left behind by the journal", note.next_block - 1, self._offset.identity, behind, gone_to))
         self._move(gone_to)
 
-    def _filling(self) -> Filler | None:
-        """The back-fill under way; begun if there is one to begin."""
-        if self._filler is not None and self._filler.trouble:
-            self._fill_again_s = self._clock_s() + LAKE_RETRY_S
-            self._end_filler()
-            if self._filled is not None:
-                self._filled.rewind()
-        if self._filler is None and self._offset.jobs and self._clock_s() >= self._fill_again_s:
-            job = self._offset.jobs[0]
-            if self._filled is None:
-                start = Progress(job.done, job.readings)
-                self._filled = Cursor(start, durable_after_s=self.options.durable_after_s)
-            job = replace(job, done=self._filled.safe.mark, readings=self._filled.safe.readings)
-            self._filler = Filler(
-                job,
-                self._filled.epoch,
-                cursor=self._lake.cursor,
-                encode=self._encode_one_at_a_time,
-                wake=self._wake.set,
-            )
-        return self._filler
-
-    def _end_filler(self) -> None:
-        if self._filler is not None:
-            self._filler.stop()
-            self._filler = None
-
     def _take_back(self) -> None:
         """Forget what is on the way; what the store answered for stays."""
         self.courier.drop()
         self._live.drop()
         self._next = self._live.sent
-        if self._filled is not None:
-            self._filled.rewind()
-            self._end_filler()
+        self._filling.rewind()
 
     def _move(self, position: int) -> None:
         self._take_back()
         self._live.move(position)
+        self._back.moved(position)
         self._next = position
         self._offset = replace(self._offset, position=position, tally=self._live.safe_tally)
 
@@ -487,24 +414,12 @@ class Pump:
         return self._offset.jobs[-1].number
 
     def _take_up(self, offset: Offset | None) -> Offset:
-        """Where to go on: where it was left, where a new store begins, or at the beginning of another journal."""
         identity = StoreKey(self._journal.identity.store_id, self._journal.identity.generation)
-        note = self._lake.note
-        block_max = note.next_block - 1
-        if offset is None:
-            if self.options.since == "now":
-                return Offset(identity, self._journal.head)
-            position = note.position if note.identity == identity and note.position <= self._journal.head else 0
-            offset = Offset(identity, position)
-            if not block_max:
-                return offset
-            since = self.options.since if isinstance(self.options.since, int) else None
-            return offset.with_job(Job(0, "new store", block_max, from_ns=since))
-        if offset.identity == identity and offset.position <= self._journal.head:
-            return offset
-        _log.warning("store %s: the journal is another one than before; it is sent from its beginning", self.name)
-        tail = Job(0, "rest of the journal before", block_max, offset.identity, offset.position)
-        return replace(offset.with_job(tail), identity=identity, position=0)
+        if offset is not None and offset.identity != identity:
+            _log.warning("store %s: the journal is another one than before; it is sent from its beginning", self.name)
+        return beginning(
+            offset, journal=identity, head=self._journal.head, note=self._lake.note, since=self.options.since
+        )
 
     def _save(self) -> None:
         self._save_due_s = self._clock_s() + self.options.save_every_s

@@ -10,9 +10,10 @@ from typing import Final
 from collector.stores.answers import answer_of
 from collector.stores.http_store import HttpAnswer, HttpOptions, HttpStore
 from collector.stores.influxdb import METRICS_MAX
-from collector.stores.mapping import PrecisionName
+from collector.stores.mapping import UNIT_NS, PrecisionName
 from collector.stores.metrics_text import Figure, figures
 from collector.stores.ports import Answer, BadLines, NeedsPerson, Pulse, Unreachable
+from collector.stores.probe import Probe
 
 _BEGAN: Final = ("vm_app_start_timestamp", "process_start_time_seconds")
 _IGNORED: Final = ("vm_rows_ignored_total", "vm_rows_invalid_total")
@@ -42,6 +43,7 @@ class VictoriaMetrics:
     ) -> None:
         self._store = HttpStore(options)
         self._query = {"precision": precision, **({"db": database} if database else {})}
+        self._unit_ns = UNIT_NS[precision]
         self._now_s = now_s
 
     def write(self, body: bytes) -> Answer:
@@ -85,6 +87,14 @@ class VictoriaMetrics:
                 "start VictoriaMetrics with -retentionPeriod=10y, or as long as you want to look back"
             )
         return advice
+
+    def has(self, line: bytes) -> bool | None:
+        """Whether it gives back the series of a line about its time; None where reading is closed to us."""
+        probe = Probe.of(line, self._unit_ns)
+        got = None if probe is None else self._store.get(probe.victoria_path())
+        if not isinstance(got, HttpAnswer) or got.status != 200 or got.is_page:
+            return None
+        return bool(got.body.strip())
 
     def close(self) -> None:
         """Let its connections go."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
+from collections import deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -16,6 +17,7 @@ from simulators.pty_port import PtyPort
 
 REST_S: Final = 0.005
 """A Modbus request ends when the line is silent for this long, unless its function says its length. [s]"""
+_LATE_KEPT: Final = 10_000
 _RTU_BYTES: Final = {1: 8, 2: 8, 3: 8, 4: 8, 5: 8, 6: 8}
 """Length of a Modbus request by its function. [bytes]"""
 
@@ -75,6 +77,9 @@ class Cutter:
 class SerialHost:
     """Devices on one line: each measures at its pace; whoever is asked answers.
 
+    Attributes:
+        late_s: How long after their instants the latest answers were said: what this machine takes of the timing. [s]
+
     Args:
         port: The line.
         devices: Model and device, all asked in the same way.
@@ -93,6 +98,7 @@ class SerialHost:
         self.failure: Exception | None = None
         self.ended = threading.Event()
         """Set when nobody is served any more."""
+        self.late_s: deque[float] = deque(maxlen=_LATE_KEPT)
         self._port, self._devices, self._values, self._character_s = port, devices, values, character_s
         self._cutter = Cutter(next(iter(kinds), "none"))
         self._queue: list[tuple[int, Frame]] = []
@@ -151,7 +157,9 @@ class SerialHost:
 
     def _say(self, now_ns: int) -> None:
         while self._queue and self._queue[0][0] <= now_ns:
-            self._port.write(self._queue.pop(0)[1].data)
+            at_ns, frame = self._queue.pop(0)
+            self._port.write(frame.data)
+            self.late_s.append((time.time_ns() - at_ns) / 1e9)
 
 
 @contextmanager

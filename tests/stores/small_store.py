@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from random import Random
@@ -32,6 +32,7 @@ class SmallStore:
         flush_s: How long it holds what it has answered for in memory only. [s]
         now_s: Its clock, moved by the test. [s]
         failing: What it answers instead of taking the next requests.
+        forgetting: It answers that it has everything and keeps nothing.
         stopped: It answers no sign of life, and its clock stands still.
     """
 
@@ -39,6 +40,8 @@ class SmallStore:
     now_s: float = 1000.0
     failing: deque[Trouble] = field(default_factory=deque)
     stopped: bool = False
+    forgetting: bool = False
+    refused: Counter[str] = field(default_factory=Counter)
     life: int = 1
     requests: int = 0
     on_disk: dict[Key, float] = field(default_factory=dict)
@@ -50,7 +53,8 @@ class SmallStore:
             return Unreachable("no answer")
         if self.failing:
             return self.failing.popleft()
-        self.in_memory.append((self.now_s, dict(_read(lines))))
+        if not self.forgetting:
+            self.in_memory.append((self.now_s, dict(_read(lines))))
         self._flush()
         return Stored()
 
@@ -59,6 +63,12 @@ class SmallStore:
 
     def advice(self) -> list[str]:
         return []
+
+    def has(self, line: bytes) -> bool | None:
+        if self.stopped:
+            return None
+        keys = {key for key, _ in _read(Lines((line,), 1))}
+        return bool(keys & set(self.values))
 
     def run_for(self, seconds: float) -> None:
         """Let its time pass."""

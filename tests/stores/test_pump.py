@@ -14,6 +14,7 @@ from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from collector.lake.projector import Projector
+from collector.stores import read_back
 from collector.stores.offset import OffsetFile
 from collector.stores.ports import Busy, NeedsPerson, Unreachable
 from collector.stores.pump import Pump, PumpOptions
@@ -51,12 +52,8 @@ class World:
             self.pump.courier.turn()
             # A back-fill is read in a thread of its own: give it the time to bring its piece.
             until_s = time.monotonic() + 5
-            while self._is_filling() and time.monotonic() < until_s:
+            while self.pump._filling.is_reading and time.monotonic() < until_s:
                 time.sleep(0.001)
-
-    def _is_filling(self) -> bool:
-        filler = self.pump._filler
-        return filler is not None and filler._piece is None and filler._thread.is_alive()
 
     def trim(self) -> None:
         self.bench.project()
@@ -85,9 +82,7 @@ class World:
         pytest.fail(f"never done: at {self.pump.safe} of {self.bench.journal.head}, {self.pump.jobs}")
 
     def close(self) -> None:
-        if self.pump._filler is not None:
-            self.pump._filler.stop()
-            self.pump._filler.join(5)
+        self.pump._filling.stop()
         self.bench.lake.close()
         self.bench.journal.close()
 
@@ -303,3 +298,55 @@ def test_a_block_that_no_lines_can_be_made_of_costs_itself_only(world: World, mo
     world.finish()
     assert world.store.on_disk == truth(world.made)
     assert world.pump.tally.left_out == {"fault": 48}
+
+
+def test_a_store_that_answers_and_forgets_is_found_out_and_gets_it_again(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(read_back, "AGE_NS_MAX", 10**19)
+    world.blocks(3)
+    world.work(90)
+    assert (world.pump.forgets, world.pump.safe) == ("", 3)
+    world.store.forgetting = True
+    world.blocks(30)
+    world.work(120)
+    assert "does not give it back" in world.pump.forgets
+    assert world.pump.safe == 3
+    requests = world.store.requests
+    world.work(100)
+    assert world.store.requests - requests < 10
+    world.store.forgetting = False
+    world.finish()
+    world.work(30)
+    assert world.pump.forgets == ""
+    assert world.store.on_disk == truth(world.made)
+
+
+def test_a_line_that_the_store_refused_is_not_held_for_forgotten(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(read_back, "AGE_NS_MAX", 10**19)
+    world.blocks(2)
+    world.work(90)
+    world.store.forgetting = True
+    world.blocks(1)
+    world.work(5)
+    world.store.refused["quarantined"] += 1
+    world.work(120)
+    assert world.pump.forgets == ""
+
+
+def test_a_gap_is_noticed_while_an_older_back_fill_goes_on(world: World) -> None:
+    world.blocks(200)
+    world.bench.project()
+    world.file.path.unlink(missing_ok=True)
+    world.start()
+    world.work(4)
+    world.blocks(20, told=False)
+    world.trim()
+    world.blocks(5)
+    newest = max(key[3] for key in truth(world.made))
+    for _ in range(12):
+        world.work(1)
+    assert newest in {key[3] for key in world.store.values}
+    assert [job.why for job in world.pump.jobs] == ["new store", "left behind by the journal"]
+    world.finish()
+    assert world.store.on_disk == truth(world.made)

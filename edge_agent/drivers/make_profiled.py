@@ -158,11 +158,11 @@ def _mavlink(config: MavlinkDevice, clock: Clock, lines: Lines) -> tuple[Driver,
     if link is None:
         link = lines.vehicles[where] = MavlinkLink(source, clock)
     own = own_messages(config.profile, config.dialect)
-    link.speaks = link.speaks or config.udp_out is not None
+    link.talk.calls = link.talk.calls or config.udp_out is not None
     for name, hertz in config.rates.items():
         number = number_of(name, own)
-        link.hertz[number] = max(hertz, link.hertz.get(number, 0.0))
-    link.once += [number for name in config.once if (number := number_of(name, own)) not in link.once]
+        link.talk.hertz[number] = max(hertz, link.talk.hertz.get(number, 0.0))
+    link.talk.once += [number for name in config.once if (number := number_of(name, own)) not in link.talk.once]
     if config.signing_key_file is not None and link.signed is None:
         key, require = read_key(config.signing_key_file), config.signing == "require"
         link.signed = Signed(key, require=require, file=config.signing_file)

@@ -30,6 +30,7 @@ from edge_agent.drivers.schedule import Schedule
 from edge_agent.drivers.serial_port import SerialPort
 from edge_agent.drivers.sysfs import SysfsInstrument
 from edge_agent.drivers.uplinks import TOPICS
+from simulators.carriers import UdpCarrier
 from simulators.emulators.host import on_pty
 from simulators.emulators.registry import MODELS, VEHICLES
 from simulators.emulators.survey_flight import SurveyFlight
@@ -252,3 +253,21 @@ def test_values_swing_around_the_usual_ones() -> None:
     meter = MODELS["eastron/sdm120"]
     energy = [swinging(meter, second * 10**9)["energy_import"] or 0.0 for second in range(0, 80_000, 997)]
     assert energy == sorted(energy), "a counter never runs backwards within a day"
+
+
+def test_who_listens_late_is_spoken_to_and_may_ask() -> None:
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    with UdpCarrier("127.0.0.1", port) as line:
+        for _ in range(3):
+            line.send(b"nobody")
+            assert line.receive(0.05) == b""
+        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as reader:
+            reader.bind(("127.0.0.1", port))
+            reader.settimeout(10)
+            line.send(b"somebody")
+            data, address = reader.recvfrom(100)
+            assert data == b"somebody"
+            reader.sendto(b"ask", address)
+            wait_until(lambda: line.receive(0.5) == b"ask", what="the question")

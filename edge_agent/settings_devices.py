@@ -19,7 +19,8 @@ class Channel:
 
     Attributes:
         unit: UCUM code of the number as the line gives it, e.g. ``Cel``, ``%``, ``hPa``; ``1`` for none.
-        field: Key or column of the line when it is named differently; dots reach into nested objects.
+        field: Key or column of the line when it is named differently; dots reach into nested objects
+            and lists: ``probes.0.t``.
     """
 
     unit: str = ""

@@ -98,7 +98,7 @@ def test_checked_apart_it_is_the_same_and_so_are_the_errors(tmp_path: Path) -> N
         ('driver = "nmea"', 'driver = "nema"', ":6: `device.1.driver`: no such `nema`; did you mean `nmea`?"),
         ('"field-07"', '"Field 07"', ":1: `agent`"),
         ('host = "localhost"', 'host = "localhost"\nport = 99999', ":4: `broker.port`: input should be less than"),
-        ('port = "/dev/ttyUSB0"', "", ":4: `device.1`: device `gnss` needs one source; set either port or tcp"),
+        ('port = "/dev/ttyUSB0"', "", ":4: `device.1`: device `gnss` needs one source; set one of port, tcp and gpsd"),
         ('port = "/dev/ttyUSB0"', 'tcp = "nowhere"', ":7: `device.1.tcp`: `nowhere` is no address; write host:port"),
         (
             'port = "/dev',

@@ -11,6 +11,7 @@ the line that was read last, where it was copied and emptied.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
@@ -62,28 +63,34 @@ class FilesDriver:
         self._device, self._path, self._form, self._layout, self._clock = device, path, form, layout, clock
         self._poll_s, self._quiet_s, self._silence_s = poll_s, quiet_s, silence_s
         self._is_pattern = bool(_SPECIAL & set(path.name))
+        self._marks = {mark.file: mark for mark in marks}
         self._tails: dict[FileId, Tail] = {}
-        for mark in marks:
-            place = Place.parse(mark.place)
-            self._tails[place.id] = self._tail(Path(mark.file), place)
         self._leaving: list[Tail] = []
         self._copies: set[FileId] = set()
         self._renamed: list[Tail] = []
         self._first = 0
-        self._rotated = self._lost_sight = 0
+        self._rotated = self._lost_sight = self._refused = 0
         self._heard_s = 0.0
 
     async def open(self) -> None:
         """See whether there is anything to look at; raises ``LinkDown``."""
         self._heard_s = self._clock.monotonic_s()
+        # From what was handed on: rows that were read when something failed are read again.
+        self._tails = {}
+        for mark in self._marks.values():
+            place = Place.parse(mark.place)
+            self._tails[place.id] = self._tail(Path(mark.file), place)
+        self._leaving, self._renamed = [], []
         await asyncio.to_thread(self._found)
 
     async def read(self) -> list[Read]:
         """What came since, or nothing after ``poll_s``; raises ``LinkDown``."""
         reads = await asyncio.to_thread(self._look)
         now_s = self._clock.monotonic_s()
-        if any(isinstance(read, Sample) for read in reads):
-            self._heard_s = now_s
+        for read in reads:
+            if isinstance(read, Sample):
+                self._heard_s = now_s
+                self._marks.update({mark.file: mark for mark in read.marks})
         if not reads:
             if self._silence_s and now_s - self._heard_s >= self._silence_s:
                 raise LinkDown(f"no new row for {self._silence_s:g} s")
@@ -95,8 +102,9 @@ class FilesDriver:
         return []
 
     def notes(self) -> dict[str, int]:
-        """Files that were exchanged, and of these the ones whose end was not found again."""
-        return {"rotated": self._rotated, "rotated_away": self._lost_sight} if self._rotated else {}
+        """Files that were exchanged, of these the ones whose end was not found again, and files that cannot be read."""
+        counts = {"rotated": self._rotated, "rotated_away": self._lost_sight, "files_refused": self._refused}
+        return {name: count for name, count in counts.items() if count}
 
     # ---- in a thread -------------------------------------------------------------------------------------------
     def _look(self) -> list[Read]:
@@ -135,21 +143,26 @@ class FilesDriver:
                 tail.path = tail.name = path
                 self._renamed.append(tail)
         for id_, path in found.items():
-            tail = self._tails.get(id_)
-            if tail is not None:
-                if not tail.is_same():
-                    self._leave(self._tails.pop(id_), path, found)
-                continue
-            prior = next((each for each in self._tails.values() if each.name == path), None)
-            if prior is None:
-                if id_ not in self._copies and not self._is_copy(path, id_):
-                    self._tails[id_] = self._tail(path, Place(id_))
-            elif not self._renamed_to(prior, path) and prior.place.is_in(path):
-                del self._tails[prior.place.id]
-                prior.follow(id_)
-                self._tails[id_] = prior
-            else:
-                self._leave(self._tails.pop(prior.place.id), path, found)
+            # One that is gone again, or must not be read, is none of the others' business.
+            with contextlib.suppress(OSError):
+                self._follow_one(id_, path, found)
+
+    def _follow_one(self, id_: FileId, path: Path, found: Mapping[FileId, Path]) -> None:
+        tail = self._tails.get(id_)
+        if tail is not None:
+            if not tail.is_same():
+                self._leave(self._tails.pop(id_), path, found)
+            return
+        prior = next((each for each in self._tails.values() if each.name == path), None)
+        if prior is None:
+            if id_ not in self._copies and not self._is_copy(path, id_):
+                self._tails[id_] = self._tail(path, Place(id_))
+        elif not self._renamed_to(prior, path) and prior.place.is_in(path):
+            del self._tails[prior.place.id]
+            prior.follow(id_)
+            self._tails[id_] = prior
+        else:
+            self._leave(self._tails.pop(prior.place.id), path, found)
 
     def _leave(self, tail: Tail, path: Path, found: Mapping[FileId, Path]) -> None:
         """Its lines are not at this path any more: where are they?"""
@@ -157,7 +170,7 @@ class FilesDriver:
         known = self._renamed_to(tail, path)
         # A header alone stands in many files.
         others = _others(path) if tail.place.is_in_a_row else []
-        fits = [other for other in [*known, *others] if other.is_file() and tail.place.is_in(other)]
+        fits = [other for other in [*known, *others] if _holds(other, tail.place)]
         if not fits:
             self._lost_sight += 1
             return
@@ -204,12 +217,19 @@ class FilesDriver:
     def _read(self, found: dict[FileId, Path]) -> list[Read]:
         tails = [self._tails[id_] for id_ in found if id_ in self._tails]
         reads: list[Read] = []
+        refused: list[OSError] = []
         for turn in range(len(tails)):
             at = (self._first + turn) % len(tails)
-            reads += self._piece(tails[at], ended=False)[0]
+            try:
+                reads += self._piece(tails[at], ended=False)[0]
+            except OSError as exc:
+                refused.append(exc)
             if len(reads) >= READS_A_TURN:
                 self._first = at + 1
                 break
+        self._refused = len(refused)
+        if refused and len(refused) == len(tails):
+            raise refused[0]
         return reads
 
     def _piece(self, tail: Tail, *, ended: bool) -> tuple[list[Read], bool]:
@@ -243,6 +263,14 @@ def _id_of(path: Path) -> FileId | None:
     except OSError:
         return None
     return FileId(stat.st_dev, stat.st_ino) if path.is_file() else None
+
+
+def _holds(path: Path, place: Place) -> bool:
+    """Whether a file has what was read; one that cannot be looked at has not."""
+    try:
+        return path.is_file() and place.is_in(path)
+    except OSError:
+        return False
 
 
 def _others(path: Path) -> list[Path]:

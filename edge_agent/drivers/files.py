@@ -12,13 +12,13 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import re
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Final
 
 from edge_agent.clock import Clock
+from edge_agent.drivers.file_names import SPECIAL, holds, id_of, later_than, others_of
 from edge_agent.drivers.file_tail import FileId, Place, Tail
 from edge_agent.drivers.ports import LinkDown, Read, Sample
 from edge_agent.outbox.types import Mark
@@ -26,9 +26,6 @@ from edge_agent.settings_series import SeriesMap
 
 READS_A_TURN: Final = 256
 """After so many rows others have a turn: the agent's queue holds no more."""
-_SPECIAL: Final = frozenset("*?[")
-_ROTATED: Final = re.compile(r"(?:[._-]\d+)+")
-"""What programs that rotate files add to a name: a number or a date."""
 
 
 class FilesDriver:
@@ -62,7 +59,7 @@ class FilesDriver:
         """
         self._device, self._path, self._form, self._layout, self._clock = device, path, form, layout, clock
         self._poll_s, self._quiet_s, self._silence_s = poll_s, quiet_s, silence_s
-        self._is_pattern = bool(_SPECIAL & set(path.name))
+        self._is_pattern = bool(SPECIAL & set(path.name))
         self._marks = {mark.file: mark for mark in marks}
         self._tails: dict[FileId, Tail] = {}
         self._leaving: list[Tail] = []
@@ -133,7 +130,7 @@ class FilesDriver:
             raise LinkDown(f"{self._path}: {exc.strerror}") from exc
         if paths is None:
             raise LinkDown(f"{self._path.parent if self._is_pattern else self._path} is not there")
-        return {id_: path for path in paths if (id_ := _id_of(path)) is not None}
+        return {id_: path for path in paths if (id_ := id_of(path)) is not None}
 
     def _follow(self, found: dict[FileId, Path]) -> None:
         """Find out which of the files are known, which new, and which have another's name."""
@@ -169,18 +166,18 @@ class FilesDriver:
         self._rotated += 1
         known = self._renamed_to(tail, path)
         # A header alone stands in many files.
-        others = _others(path) if tail.place.is_in_a_row else []
-        fits = [other for other in [*known, *others] if _holds(other, tail.place)]
+        others = others_of(path) if tail.place.is_in_a_row else []
+        fits = [other for other in [*known, *others] if holds(other, tail.place)]
         if not fits:
             self._lost_sight += 1
             return
-        id_ = _id_of(fits[0])
+        id_ = id_of(fits[0])
         assert id_ is not None, "it was there a moment ago"
         tail.follow(id_)
         tail.path = fits[0]
         self._leaving.append(tail)
-        for other in _later_than(fits[0], path):
-            later = _id_of(other)
+        for other in later_than(fits[0], path):
+            later = id_of(other)
             if later is not None and later not in found:
                 # Exchanged again while nobody looked.
                 self._rotated += 1
@@ -188,7 +185,7 @@ class FilesDriver:
                 self._leaving[-1].name = path
 
     def _renamed_to(self, tail: Tail, path: Path) -> list[Path]:
-        return [other for other in _others(path) if _id_of(other) == tail.place.id]
+        return [other for other in others_of(path) if id_of(other) == tail.place.id]
 
     def _is_copy(self, path: Path, id_: FileId) -> bool:
         """Whether it holds what was read of a file that is followed, under a name that begins as that one's."""
@@ -254,39 +251,3 @@ class FilesDriver:
 
     def _tail(self, path: Path, place: Place) -> Tail:
         return Tail(path, place, self._form, self._layout)
-
-
-def _id_of(path: Path) -> FileId | None:
-    """Which file it is; None for what is no file, or gone again."""
-    try:
-        stat = path.stat()
-    except OSError:
-        return None
-    return FileId(stat.st_dev, stat.st_ino) if path.is_file() else None
-
-
-def _holds(path: Path, place: Place) -> bool:
-    """Whether a file has what was read; one that cannot be looked at has not."""
-    try:
-        return path.is_file() and place.is_in(path)
-    except OSError:
-        return False
-
-
-def _others(path: Path) -> list[Path]:
-    """Files beside it whose names begin as its own."""
-    return [other for other in sorted(path.parent.glob(f"{_plain(path.name)}*")) if other != path]
-
-
-def _later_than(last: Path, path: Path) -> list[Path]:
-    """Files that had this path's name after ``last`` had it, oldest first."""
-    since_ns = last.stat().st_mtime_ns
-    dated = sorted(
-        (other.stat().st_mtime_ns, other) for other in _others(path) if _ROTATED.fullmatch(other.name[len(path.name) :])
-    )
-    return [other for written_ns, other in dated if written_ns > since_ns and other != last]
-
-
-def _plain(name: str) -> str:
-    """A name as a pattern that means itself."""
-    return "".join(f"[{char}]" if char in _SPECIAL else char for char in name)

@@ -43,6 +43,7 @@ check: setup
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 	$(BIN)/python -m tests.tools.generated_code
+	$(BIN)/python -m deploy.grafana.generator --check
 
 fmt: setup
 	$(BIN)/ruff check --fix .

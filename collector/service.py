@@ -160,7 +160,7 @@ async def _open(
     if stores is not None:
         # Ends before the lake and the journal are closed.
         stack.push_async_callback(asyncio.to_thread, stores.stop)
-        stores.start()
+        stores.start(overview.status)
     return Parts(
         intake=intake,
         desk=desk,

@@ -26,6 +26,8 @@ class RejectReason(StrEnum):
     SHAPE = "shape"
     """Header, terminator or structure is not that of this protocol."""
     TAG = "tag"
+    TIME = "time"
+    """What it says of its time is no single instant."""
     TOO_LONG = "too_long"
     TRUNCATED = "truncated"
 

@@ -12,7 +12,7 @@ import logging
 import os
 import random
 import secrets
-from collections.abc import Coroutine
+from collections.abc import Coroutine, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -21,9 +21,10 @@ from device_profiles.wire.messages import DeviceState, State
 from edge_agent.blocks import BlockBuilder, recovered
 from edge_agent.clock import Clock, SystemClock
 from edge_agent.counters import DeviceCounters, rss_bytes
-from edge_agent.devices import build
+from edge_agent.devices import DeviceStage, build
 from edge_agent.disk_health import DiskHealth
 from edge_agent.drivers.make import Lines
+from edge_agent.drivers.power import PowerGroup
 from edge_agent.fingerprint import fingerprint
 from edge_agent.gather import Gatherer
 from edge_agent.looking import Looking
@@ -31,7 +32,8 @@ from edge_agent.mqtt_client import client_factory
 from edge_agent.outbox import Outbox
 from edge_agent.samples import SampleQueue
 from edge_agent.settings import Config
-from edge_agent.telemetry.placed import PlacedQueue
+from edge_agent.settings_devices import Device
+from edge_agent.telemetry.placed import PlacedQueue, Placing
 from edge_agent.uplink import Uplink
 from harkara_io.control_socket import ControlError, ControlServer
 from harkara_io.log_errors import Incident, LogError
@@ -83,8 +85,12 @@ class Agent:
         self._counters: list[DeviceCounters] = []
         self._profiles = config.profiles
         self._incidents: list[Incident] = []
-        sources = {device.id: device.place_from for device in config.device if device.place_from is not None}
-        self._queue = PlacedQueue(sources, self._clock) if sources else SampleQueue()
+        placings = {
+            device.id: Placing(device.place_from, device.attitude_from, round(device.latency_s * 1e9))
+            for device in config.device
+            if device.place_from is not None or device.attitude_from is not None
+        }
+        self._queue = PlacedQueue(placings, self._clock) if placings else SampleQueue()
         self._lines = Lines()
         self._looking = Looking()
         self._thread = LogThread("outbox")
@@ -169,9 +175,14 @@ class Agent:
         await self._gatherer.commit(recovered(self.config.agent, left))
         if left:
             log.info("recovered rows=%d", sum(chunk.rows for chunk in left))
+        self._lines.marks = await self._thread.run(self._outbox.marks)
+        supplies = self._build_supplies()
+        devices = [self._build_device(device) for device in self.config.device]
+        for supply in supplies:
+            await supply.start()
         async with asyncio.TaskGroup() as group:
             stages = _Stages(
-                [self._start_device(group, index) for index in range(len(self.config.device))],
+                [group.create_task(stage.run(), name=f"device {name}") for name, stage in devices],
                 group.create_task(self._gatherer.run(), name="gatherer"),
                 group.create_task(self._uplink.run(), name="uplink"),
                 [group.create_task(work, name=name) for name, work in self._upkeep().items()],
@@ -182,22 +193,30 @@ class Agent:
                 "agent running agent=%s devices=%d pid=%d", self.config.agent, len(self.config.device), os.getpid()
             )
             await stop.wait()
-            await self._stop(stages)
+            await self._stop(stages, supplies)
 
-    def _start_device(self, group: asyncio.TaskGroup, index: int) -> asyncio.Task[None]:
-        device = self.config.device[index]
+    def _build_supplies(self) -> list[PowerGroup]:
+        if not self.config.power:
+            return []
+        from edge_agent.power_groups import build_all  # noqa: PLC0415 - only who switches a supply needs it in memory
+
+        return build_all(self.config.power, self._clock, self._lines)
+
+    def _build_device(self, device: Device) -> tuple[str, DeviceStage]:
         stage, counters = build(device, self._clock, self._queue, self._lines)
         self._counters.append(counters)
         self._looking.add(stage, counters)
-        return group.create_task(stage.run(), name=f"device {device.id}")
+        return device.id, stage
 
-    async def _stop(self, stages: _Stages) -> None:
+    async def _stop(self, stages: _Stages, supplies: Sequence[PowerGroup]) -> None:
         """In the order of the readings: lines closed, rows sealed, blocks sent, goodbye said."""
         self._notifier.stopping("sealing what is open")
         log.info("agent stopping")
         for task in stages.devices:
             task.cancel()
         await asyncio.wait(stages.devices)
+        for supply in supplies:
+            await supply.stop()
         if isinstance(self._queue, PlacedQueue):
             self._queue.release(everything=True)
         self._gatherer.stop()

@@ -14,7 +14,7 @@ from device_profiles.wire.rows import columns_from_rows
 from device_profiles.wire.values import Value
 from edge_agent.chunks import Chunk, pack, unpack
 from edge_agent.clock import Clock
-from edge_agent.drivers.ports import Sample
+from edge_agent.drivers.ports import Sample, Text
 from edge_agent.outbox import Accept, Identity, OpenChunk, Seal
 from edge_agent.outbox import Sealed as SealedBlock
 
@@ -100,6 +100,7 @@ class BlockBuilder:
         self._places: dict[tuple[str, str], int] = {}
         self._fresh: list[Row] = []
         self._texts: list[TextEvent] = []
+        self._said: dict[str, str] = {}
         self._chunks: list[Chunk] = []
         self._rows = 0
         self._expected_bytes = 0.0
@@ -173,12 +174,20 @@ class BlockBuilder:
             self._fresh.append(Row(at_ns, tuple(values), flagged))
             self._expected_bytes += _ROW_BYTES
             self._rows += 1
-        for text in sample.texts:
+        for text in filter(self._is_news, sample.texts):
             self._texts.append(TextEvent(text.channel, at_ns, text.text))
             self._expected_bytes += len(text.text)
             self._rows += 1
-        if self._opened_s is None:
+        if self._opened_s is None and self._rows:
             self._opened_s = self._clock.monotonic_s()
+
+    def _is_news(self, text: Text) -> bool:
+        """Whether words go along: a serial number is said once, not with every poll."""
+        if text.is_event:
+            return True
+        before = self._said.get(text.channel)
+        self._said[text.channel] = text.text
+        return before != text.text
 
     def _instant_ns(self, sample: Sample) -> int:
         """The sensor's time as it is, or the arrival to the millisecond; no two arrivals fall on one instant."""

@@ -44,8 +44,12 @@ _IMPORT_EXAMPLE: Final = """examples:
   harkara agent import flight.tlog --dry-run --json           look, write nothing
   harkara agent import flight.tlog --device survey-drone      into the outbox of agent.toml
   harkara agent import link.mav --started 2026-05-14T06:30:00+05:30
+  harkara agent import CR1000_Hourly.dat --zone +05:30
+  harkara agent import may.csv --device weather --columns 'timestamp=time,temp=air_temperature:Cel' --zone UTC
+  harkara agent import station.dat --device ridge --map station.toml
 
-Reads MAVLink logs (tlog, or frames alone). Giving a file twice adds nothing. Stop the agent while you import.
+Reads MAVLink logs (tlog, or frames alone), ULog, NMEA and UBX, Campbell TOA5, and tables of any program.
+Giving a file twice adds nothing. Stop the agent while you import.
 exit status: 0 imported, 1 the outbox is full, 2 a file or the configuration cannot be used"""
 
 
@@ -112,18 +116,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     bring = actions.add_parser(
         "import", help="take recorded files into the outbox", epilog=_IMPORT_EXAMPLE, formatter_class=raw
     )
-    _add_config(bring)
-    bring.add_argument("file", nargs="+", type=Path, help="a log")
-    bring.add_argument("--device", type=_device, default="vehicle", help="begin device ids so (default: %(default)s)")
-    bring.add_argument(
-        "--started",
-        type=_instant,
-        default=None,
-        metavar="TIME",
-        help="when the vehicle was switched on",
-    )
-    bring.add_argument("--dry-run", action="store_true", help="read and count; write nothing")
-    bring.add_argument("--json", action="store_true", help="end with one JSON object")
+    _add_import(bring)
 
     detect = actions.add_parser(
         "detect", help="find out which models answer on a port", epilog=_DETECT_EXAMPLE, formatter_class=raw
@@ -193,6 +186,64 @@ def _add_config(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--config", type=Path, default=DEFAULT_CONFIG, metavar="FILE", help="configuration (default: %(default)s)"
     )
+
+
+def _add_import(bring: argparse.ArgumentParser) -> None:
+    _add_config(bring)
+    bring.add_argument("file", nargs="+", type=Path, help="a log")
+    bring.add_argument(
+        "--device", type=_device, default=None, help="device id, or how those of a vehicle begin (default: by the file)"
+    )
+    bring.add_argument(
+        "--format",
+        choices=("auto", "mavlink", "ulog", "gnss", "toa5", "csv"),
+        default="auto",
+        help="what the files are (default: what they look like)",
+    )
+    _add_series(bring)
+    bring.add_argument(
+        "--started",
+        type=_instant,
+        default=None,
+        metavar="TIME",
+        help="when the vehicle was switched on",
+    )
+    bring.add_argument("--dry-run", action="store_true", help="read and count; write nothing")
+    bring.add_argument("--json", action="store_true", help="end with one JSON object")
+
+
+def _add_series(bring: argparse.ArgumentParser) -> None:
+    """What is said about tables."""
+    how = bring.add_mutually_exclusive_group()
+    how.add_argument("--map", type=Path, default=None, metavar="FILE", help="TOML file that says which column is what")
+    how.add_argument(
+        "--columns", default=None, metavar="COLUMN=CHANNEL:UNIT,...", help="the same in short; COLUMN=time for the time"
+    )
+    bring.add_argument("--zone", type=_zone, default=None, help="of times that say none, such as +05:30")
+    bring.add_argument(
+        "--stamp", choices=("end", "start"), default=None, help="what of its interval a row is stamped with"
+    )
+    bring.add_argument("--interval", type=_interval, default=None, metavar="SECONDS", help="how long an interval is")
+    bring.add_argument(
+        "--first-year", type=int, default=2020, help="receivers are believed from this year (default: %(default)s)"
+    )
+
+
+def _zone(text: str) -> str:
+    from edge_agent.series.zones import ZoneUnknown, zone  # noqa: PLC0415
+
+    try:
+        zone(text)
+    except ZoneUnknown as exc:
+        raise argparse.ArgumentTypeError(str(exc)) from None
+    return text
+
+
+def _interval(text: str) -> float:
+    value = float(text)
+    if not 0 < value <= 366 * 86_400:
+        raise argparse.ArgumentTypeError("give seconds above 0, at most a year")
+    return value
 
 
 def _instant(text: str) -> datetime:

@@ -9,25 +9,18 @@ import time
 from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, Final
+from typing import Any
 
 from edge_agent import config as configuration
 from edge_agent.clock import SystemClock
+from edge_agent.config_series import SeriesMap
 from edge_agent.fingerprint import fingerprint
 from edge_agent.imports.into_outbox import IntoOutbox
-from edge_agent.imports.model import Counts, ImportedRow
-from edge_agent.imports.vehicle_log import VehicleLog, is_raw, is_tlog
+from edge_agent.imports.model import Counts, ImportedRow, Importer, ImportRefused
+from edge_agent.imports.open_log import Options, open_log
 from edge_agent.outbox import Outbox
-from harkara_io.errors import HarkaraError
+from harkara_io import toml_config
 from harkara_io.log_errors import LogError, LogLocked
-
-_HEAD_BYTES: Final = 4096
-
-
-class ImportRefused(HarkaraError):
-    """The file cannot be imported; says why."""
-
-    exit_status = 2
 
 
 def run(args: argparse.Namespace) -> int:
@@ -37,7 +30,8 @@ def run(args: argparse.Namespace) -> int:
         ConfigError: The configuration cannot be used.
         ImportRefused: A file cannot be read, or the agent runs.
     """
-    logs = [_open(path, args) for path in args.file]
+    options = _options(args)
+    logs = [open_log(path, options) for path in args.file]
     if args.dry_run:
         for log in logs:
             for _ in log.rows():
@@ -67,32 +61,43 @@ def run(args: argparse.Namespace) -> int:
     return 0
 
 
-def _open(path: Path, args: argparse.Namespace) -> VehicleLog:
-    try:
-        if path.is_dir():
-            raise ImportRefused(f"{path} is a folder: name the files in it")
-        with path.open("rb") as file:
-            head = file.read(_HEAD_BYTES)
-    except OSError as exc:
-        raise ImportRefused(f"{path}: {exc.strerror}") from exc
-    if not head:
-        raise ImportRefused(f"{path} is empty")
-    if not is_tlog(head) and not is_raw(head):
-        raise ImportRefused(f"{path} is no log known here: MAVLink frames or a ground station's tlog")
+def _options(args: argparse.Namespace) -> Options:
     started_ns = None
     if args.started is not None:
         started_ns = int(args.started.timestamp() * 1_000_000) * 1_000
-    return VehicleLog(path, prefix=args.device, started_ns=started_ns)
+    layout = configuration.plain(toml_config.load(args.map, SeriesMap)) if args.map is not None else None
+    return Options(
+        format=args.format,
+        device=args.device,
+        started_ns=started_ns,
+        layout=layout,
+        columns=args.columns,
+        zone=args.zone,
+        stamp=args.stamp,
+        interval_s=args.interval,
+        year_min=args.first_year,
+    )
 
 
-def _shown(log: VehicleLog, args: argparse.Namespace) -> Iterator[ImportedRow]:
+def _shown(log: Importer, args: argparse.Namespace) -> Iterator[ImportedRow]:
     yield from log.rows()
-    if not args.json and log.counts.rejects.get("time_unknown"):
+    if args.json:
+        return
+    counts = log.counts
+    if counts.notes.get("year_not_believed"):
         print(
-            f"{log.path}: {log.counts.rejects['time_unknown']} frames have no time, the vehicle never said it:"
-            " give --started when it was switched on",
+            f"{log.path}: {counts.notes['year_not_believed']} epochs say a year in which receivers are not believed:"
+            " if the recording is that old, give --first-year",
             file=sys.stderr,
         )
+    elif counts.rejects.get("time_unknown"):
+        print(
+            f"{log.path}: {counts.rejects['time_unknown']} frames have no time, it was never said:"
+            " if it is a vehicle's, give --started when it was switched on",
+            file=sys.stderr,
+        )
+    if counts.notes.get("columns_with_unknown_unit"):
+        print(f"{log.path}: name the units of its columns that are not known here with --map", file=sys.stderr)
 
 
 _shown_at_s = 0.0

@@ -35,7 +35,7 @@ def run(args: argparse.Namespace) -> int:
     except NotRunning:
         from edge_agent.looking import look_alone  # noqa: PLC0415 - only where no agent has the line
 
-        found = asyncio.run(look_alone(device, args.seconds))
+        found = asyncio.run(look_alone(device, args.seconds, config.power))
     print(json.dumps(found) if args.json else as_lines(found))
     return 0 if any("numbers" in read for read in found["reads"]) else 1
 
@@ -50,6 +50,7 @@ def as_lines(found: dict[str, Any]) -> str:
         for number in read["numbers"]:
             value = number["value"] if number["value"] is not None else f"missing ({number['reason']})"
             lines.append(f"{number['channel']:<32} {value:>16} {number['unit']}".rstrip())
+        lines += [f"{channel:<32} {text}" for channel, text in read["texts"].items()]
     if not lines:
         why = found["detail"] or "it said nothing; --seconds gives it more time"
         lines.append(f"{found['device']} at {found['source']} is {found['state']}: {why}")

@@ -67,6 +67,7 @@ def as_lines(status: dict[str, Any]) -> str:
             f"    {name:<28} {last['value']:>14} {last['unit']:<8} {_age(last['age_s'])} old"
             for name, last in device["channels"].items()
         ]
+        lines += [f"    {name:<28} {text}" for name, text in device["texts"].items()]
     return "\n".join(lines)
 
 

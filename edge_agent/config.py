@@ -19,13 +19,15 @@ from device_profiles.catalogue import number_of, own_messages
 from device_profiles.engine.profile import Profile
 from device_profiles.errors import ProfileError
 from device_profiles.wire.model import ProfileRef
-from edge_agent import settings, settings_devices
+from edge_agent import settings, settings_devices, settings_power, settings_series
 from edge_agent.config_devices import AnyDevice, Device, Table, driver_problem, share_a_bus
+from edge_agent.config_power import Power, check_power
 from harkara_io import toml_config
 from harkara_io.errors import ConfigError, ConfigProblem
 from harkara_io.toml_lines import key_lines
 
 AgentId = Annotated[str, StringConstraints(pattern=r"^[a-z0-9-]{3,40}$")]
+_SETTINGS: Final = (settings, settings_devices, settings_power, settings_series)
 DRIVER_VERSION: Final = 1
 """Of how a driver without a profile names channels and units."""
 
@@ -82,6 +84,7 @@ class Config(Table):
     log_level: Literal["debug", "info", "warning", "error"] = "info"
     broker: Annotated[Broker, Field(examples=['[broker] and below it host = "mqtt.example.org"'])]
     outbox: Outbox = Outbox()
+    power: Annotated[list[Power], Field(max_length=64)] = Field(default_factory=list)
     device: Annotated[
         list[AnyDevice],
         Field(
@@ -105,15 +108,21 @@ class Config(Table):
                     raise ValueError(f"two devices have the {what} `{value}`; each needs its own")
         return devices
 
+    @model_validator(mode="after")
+    def _power_is_there(self) -> Self:
+        check_power(self.device, self.power)
+        return self
+
     @field_validator("device")
     @classmethod
     def _places_are_told(cls, devices: list[Device]) -> list[Device]:
         known = {each.id for each in devices}
         for each in devices:
-            source = each.place_from
-            if source is not None and (source not in known or source == each.id):
-                others = ", ".join(sorted(known - {each.id})) or "none"
-                raise ValueError(f"device `{each.id}`: place_from names another device; there are {others}")
+            for key in ("place_from", "attitude_from"):
+                source = getattr(each, key)
+                if source is not None and (source not in known or source == each.id):
+                    others = ", ".join(sorted(known - {each.id})) or "none"
+                    raise ValueError(f"device `{each.id}`: {key} names another device; there are {others}")
         return devices
 
 
@@ -126,9 +135,13 @@ def load(path: Path) -> settings.Config:
     checked = toml_config.load(
         path, Config, if_missing="`harkara agent init` writes one from what it finds on the ports"
     )
-    config = _absolute(_plain(checked), path.resolve().parent)
+    config = _absolute(plain(checked), path.resolve().parent)
     lines = key_lines(path.read_text(encoding="utf-8"))
     found = [*_file_problems(config), *_profile_problems(config)]
+    if not found:
+        from edge_agent.config_asked import asked_problems  # noqa: PLC0415 - it needs profiles that are known to load
+
+        found = list(asked_problems(config.device))
     if found:
         raise ConfigError([replace(each, line=lines.get(where)) for where, each in found], file=path)
     return replace(config, profiles={device.id: _profile(device) for device in config.device})
@@ -189,16 +202,16 @@ def _loaded(profile: str, device: settings_devices.Device) -> Profile:
     return catalogue.load(profile, dialect=getattr(device, "dialect", None))
 
 
-def _plain(value: Any) -> Any:  # noqa: ANN401 - from one family of types to another, by name
+def plain(value: Any) -> Any:  # noqa: ANN401 - from one family of types to another, by name
     """Checked tables as the settings of the same name."""
     if isinstance(value, BaseModel):
         name_ = type(value).__name__
-        kind = getattr(settings, name_, None) or getattr(settings_devices, name_)
-        return kind(**{name: _plain(getattr(value, name)) for name in type(value).model_fields})
+        kind = next(getattr(each, name_) for each in _SETTINGS if hasattr(each, name_))
+        return kind(**{name: plain(getattr(value, name)) for name in type(value).model_fields})
     if isinstance(value, list):
-        return tuple(_plain(each) for each in value)
+        return tuple(plain(each) for each in value)
     if isinstance(value, dict):
-        return {key: _plain(each) for key, each in value.items()}
+        return {key: plain(each) for key, each in value.items()}
     return value
 
 
@@ -221,6 +234,8 @@ def _absolute(config: settings.Config, folder: Path) -> settings.Config:
 def _at_home(device: settings_devices.Device, folder: Path) -> settings_devices.Device:
     if isinstance(device, settings_devices.PulseDevice):
         return replace(device, count_file=folder / (device.count_file or f"{device.id}.count"))
+    if isinstance(device, settings_devices.FilesDevice):
+        return replace(device, path=folder / device.path)
     if isinstance(device, settings_devices.BrokerDevice) and device.password_file is not None:
         return replace(device, password_file=folder / device.password_file)
     if isinstance(device, settings_devices.MavlinkDevice):

@@ -17,6 +17,7 @@ from pydantic import (
 )
 
 from edge_agent import settings_devices
+from edge_agent.config_series import SeriesMap
 
 DeviceId = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]{0,63}$")]
 ChannelName = Annotated[str, StringConstraints(pattern=r"^[A-Za-z_][A-Za-z0-9_.-]{0,63}$")]
@@ -41,7 +42,7 @@ class Channel(Table):
     field: Annotated[str, StringConstraints(min_length=1, max_length=128)] | None = None
 
 
-_NAMES: Final = ("nmea", "lines", "serial", "modbus", "sdi-12", "sysfs", "i2c", "pulse", "broker", "mavlink")
+_NAMES: Final = ("nmea", "lines", "serial", "modbus", "sdi-12", "sysfs", "i2c", "pulse", "broker", "mavlink", "files")
 _DRIVERS: Final = "driver = " + " or ".join(f'"{name}"' for name in _NAMES)
 
 
@@ -54,6 +55,14 @@ class DeviceTable(Table):
     silence_s: Seconds = 0.0
     reconnect_s_max: Annotated[float, Field(ge=0.2, le=3600)] = 5.0
     place_from: DeviceId | None = None
+    attitude_from: DeviceId | None = None
+    latency_s: Annotated[float, Field(ge=-60, le=60)] = 0.0
+
+    @model_validator(mode="after")
+    def _late_for_a_place(self) -> Self:
+        if self.latency_s and self.place_from is None and self.attitude_from is None:
+            raise ValueError(f"device `{self.id}`: latency_s goes with place_from or attitude_from")
+        return self
 
 
 class OnALine(DeviceTable):
@@ -81,11 +90,28 @@ class _OneSource(OnALine):
         return self
 
 
-class NmeaDevice(_OneSource):
+class NmeaDevice(OnALine):
     """``driver = "nmea"``."""
 
     driver: Annotated[Literal["nmea"], Field(examples=[_DRIVERS])]
+    gpsd: str | None = None
+    gpsd_device: Annotated[str, StringConstraints(min_length=1, max_length=256)] | None = None
     checksum: Literal["required", "optional"] = "required"
+
+    @field_validator("gpsd")
+    @classmethod
+    def _is_gpsd(cls, value: str | None) -> str | None:
+        if value is not None and settings_devices.split_address(value) is None:
+            raise ValueError(f"`{value}` is no address; write host:port, e.g. 127.0.0.1:2947")
+        return value
+
+    @model_validator(mode="after")
+    def _one_source(self) -> Self:
+        if sum(source is not None for source in (self.port, self.tcp, self.gpsd)) != 1:
+            raise ValueError(f"device `{self.id}` needs one source; set one of port, tcp and gpsd")
+        if self.gpsd_device is not None and self.gpsd is None:
+            raise ValueError(f"device `{self.id}`: gpsd_device goes with gpsd")
+        return self
 
 
 class LinesDevice(OnALine):
@@ -111,36 +137,97 @@ class LinesDevice(OnALine):
         return self
 
 
+class FilesDevice(DeviceTable):
+    """``driver = "files"``."""
+
+    driver: Annotated[Literal["files"], Field(examples=[_DRIVERS])]
+    path: Annotated[Path, Field(examples=['path = "/data/*.dat"'])]
+    format: Literal["auto", "toa5", "csv", "json"] = "auto"
+    poll_s: Interval = 1.0
+    quiet_s: Seconds = 60.0
+    map: SeriesMap = SeriesMap()
+
+    @model_validator(mode="after")
+    def _is_told(self) -> Self:
+        if self.place_from is not None:
+            raise ValueError(f"device `{self.id}` reads files, whose rows have times of their own: remove place_from")
+        time = self.map.time
+        if self.format == "csv" and (time.column, time.date, time.year) == (None, None, None):
+            raise ValueError(f"device `{self.id}`: say in [device.map.time] which column holds the time")
+        if self.format in {"csv", "toa5"} and time.zone is None and time.column is None:
+            raise ValueError(f'device `{self.id}`: say in [device.map.time] the zone of its clock: zone = "+05:30"')
+        return self
+
+
 class Asked(DeviceTable):
     """What all devices share that are read through their profile."""
 
     profile: Annotated[ProfileId, Field(examples=['profile = "plantower/pms5003" (see: harkara profile list)'])]
     poll_s: Interval | None = None
     jitter_s: Seconds = 0.0
+    power: DeviceId | None = None
 
 
-class SerialDevice(Asked, _OneSource):
+class Direction(Table):
+    """``direction = { … }`` of a device on a line."""
+
+    by: Annotated[Literal["kernel", "gpio"], Field(examples=['by = "kernel" or by = "gpio" with chip and line'])]
+    chip: Path = Path("/dev/gpiochip0")
+    line: Annotated[int, Field(ge=0, le=1023)] | None = None
+    before_ms: Annotated[float, Field(ge=0, le=1000)] = 0.0
+    after_ms: Annotated[float, Field(ge=0, le=1000)] = 0.0
+
+    @model_validator(mode="after")
+    def _has_a_line(self) -> Self:
+        if (self.by == "gpio") != (self.line is not None):
+            raise ValueError('direction by = "gpio" has a line, by = "kernel" has none')
+        return self
+
+
+class OnABus(Asked, _OneSource):
+    """What all devices share that are read through their profile over a line."""
+
+    baud: Baud | None = None
+    data_bits: Literal[7, 8] | None = None
+    parity: Literal["none", "even", "odd"] | None = None
+    stop_bits: Literal[1, 2] | None = None
+    direction: Direction | None = None
+
+    @field_validator("direction", mode="before")
+    @classmethod
+    def _in_short(cls, value: object) -> object:
+        if value == "adapter":
+            return None
+        if value == "kernel":
+            return {"by": "kernel"}
+        return {"by": "gpio", **value} if isinstance(value, dict) else value
+
+    @model_validator(mode="after")
+    def _turned_here(self) -> Self:
+        if self.direction is not None and self.port is None:
+            raise ValueError(f"device `{self.id}`: direction is of a port of this machine; remove it")
+        return self
+
+
+class SerialDevice(OnABus):
     """``driver = "serial"``."""
 
     driver: Annotated[Literal["serial"], Field(examples=[_DRIVERS])]
-    baud: Baud | None = None
     ask: Literal["as_profile", "never"] = "as_profile"
 
 
-class ModbusDevice(Asked, _OneSource):
+class ModbusDevice(OnABus):
     """``driver = "modbus"``."""
 
     driver: Annotated[Literal["modbus"], Field(examples=[_DRIVERS])]
-    baud: Baud | None = None
     unit: Annotated[int, Field(ge=1, le=247)] | None = None
-    timeout_s: Annotated[float, Field(ge=0.02, le=30)] = 0.5
+    timeout_s: Annotated[float, Field(ge=0.02, le=30)] | None = None
 
 
-class Sdi12Device(Asked, _OneSource):
+class Sdi12Device(OnABus):
     """``driver = "sdi-12"``."""
 
     driver: Annotated[Literal["sdi-12"], Field(examples=[_DRIVERS])]
-    baud: Baud | None = None
     address: Annotated[str, StringConstraints(pattern=r"^[0-9A-Za-z]$")] | None = None
     break_by: Literal["adapter", "host"] = "adapter"
 
@@ -233,7 +320,7 @@ TRANSPORTS: Final[Mapping[str, frozenset[str]]] = {
     "serial": frozenset({"serial", "ascii", "ve.direct", "ubx", "umb", "nmea", "meter-ddi"}),
     "modbus": frozenset({"modbus-rtu", "modbus-tcp"}),
     "sdi-12": frozenset({"sdi-12"}),
-    "sysfs": frozenset({"iio", "w1"}),
+    "sysfs": frozenset({"iio", "hwmon", "w1"}),
     "i2c": frozenset({"i2c"}),
     "pulse": frozenset({"pulse"}),
     "broker": frozenset({"lorawan"}),
@@ -246,7 +333,7 @@ def share_a_bus(one: Device, other: Device) -> bool:
     """Whether two devices may have one port: slaves of one bus, each with an address of its own.
 
     Raises:
-        ValueError: They could, but for their address or speed.
+        ValueError: They could, but for their address.
     """
     if isinstance(one, MavlinkDevice) and isinstance(other, MavlinkDevice):
         keys = {(each.signing, each.signing_key_file) for each in (one, other) if each.signing is not None}
@@ -262,8 +349,6 @@ def share_a_bus(one: Device, other: Device) -> bool:
         return False
     if None in places or places[0] == places[1]:
         raise ValueError(f"devices `{one.id}` and `{other.id}` share a bus; give each its own {key}")
-    if one.baud != other.baud:
-        raise ValueError(f"devices `{one.id}` and `{other.id}` share a bus; give both the same baud")
     return True
 
 
@@ -281,6 +366,7 @@ def driver_problem(driver: str, transports: Iterable[str], profile: str) -> tupl
 Device = (
     NmeaDevice
     | LinesDevice
+    | FilesDevice
     | SerialDevice
     | ModbusDevice
     | Sdi12Device

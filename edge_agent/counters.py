@@ -39,6 +39,7 @@ class DeviceCounters:
         opened: How often the line was opened.
         last_reject: The latest, in words.
         last: Latest value by channel, at most as many as a line may have.
+        texts: Latest words by channel.
         heard_at_ns: When the latest sample came, wall clock; 0 before the first. [ns]
     """
 
@@ -55,6 +56,7 @@ class DeviceCounters:
     last_reject: str = ""
     notes: dict[str, int] = field(default_factory=dict)
     last: dict[str, Last] = field(default_factory=dict)
+    texts: dict[str, str] = field(default_factory=dict)
     heard_at_ns: int = 0
 
     def take_reject(self, reject: FrameRejected) -> None:
@@ -67,13 +69,15 @@ class DeviceCounters:
         self.samples += 1
         self.heard_at_ns = sample.arrived_ns
         observed_at_ns = sample.observed_at_ns if sample.observed_at_ns is not None else sample.arrived_ns
+        for text in sample.texts:
+            self.readings += text.is_event or self.texts.get(text.channel) != text.text
+            self.texts[text.channel] = text.text
         for number in sample.numbers:
             if number.value is None:
                 self.missing[number.reason or "unknown"] += 1
                 continue
             self.readings += 1
             self.last[number.channel] = Last(number.value, number.unit, observed_at_ns)
-        self.readings += len(sample.texts)
 
     def as_json(self) -> dict[str, Any]:
         """For ``status``."""
@@ -92,6 +96,7 @@ class DeviceCounters:
             "opened": self.opened,
             "last_reject": self.last_reject,
             "heard_s_ago": round((now_ns - self.heard_at_ns) / 1e9, 3) if self.heard_at_ns else None,
+            "texts": self.texts,
             "channels": {
                 channel: {
                     "value": as_text(last.value),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 import random
 from collections.abc import Sequence
@@ -79,7 +80,10 @@ class DeviceStage:
         watched_by(self._watch)
         while True:
             wait_s = await self._once()
-            await asyncio.sleep(wait_s)
+            # Who stands beside a device that is down wants it asked now, once.
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(wait_s):
+                    await self._watch.hurry.wait()
 
     async def _once(self) -> float:
         """One life of the line; how long to wait before the next. [s]."""
@@ -93,9 +97,11 @@ class DeviceStage:
                 await self._queue.room()
         except LinkDown as exc:
             self._is("down", str(exc))
+            self._watch.hurry.clear()
             return self._backoff.next_s()
         except NotReady as exc:
             self._is("down", str(exc))
+            self._watch.hurry.clear()
             return exc.wait_s
         except asyncio.CancelledError:
             self._is("stopped", "")

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import asyncio
 import random
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Final
 
 from device_profiles.wire.delivery.backoff import Backoff
 from edge_agent.blocks import BlockBuilder, Step
 from edge_agent.clock import Clock
 from edge_agent.disk_health import DiskHealth
-from edge_agent.outbox import Outbox
+from edge_agent.drivers.ports import Sample
+from edge_agent.outbox import Mark, Outbox
 from edge_agent.samples import SampleQueue
 from harkara_io.log_errors import LogBroken, LogFull
 from harkara_io.log_thread import LogThread
@@ -54,6 +55,7 @@ class Gatherer:
         self._may_send = may_send
         self._sealed = sealed
         self._make_room = make_room
+        self._marks: dict[tuple[str, str], Mark] = {}
         self._stopping = False
         self._health = health
         self.commits = 0
@@ -71,14 +73,25 @@ class Gatherer:
         """Accept until stopped. On return everything taken from the queue is sealed and committed."""
         while not self._stopping:
             await self.commit(await self._group())
-        steps: list[Step] = []
+        steps: list[Step | Mark] = []
         while (taken := self._queue.take()) is not None:
-            steps += self._builders[taken[0]].add(taken[1])
+            steps += self._add(*taken)
         for builder in self._builders.values():
             steps += builder.seal()
-        await self.commit(steps)
+        await self.commit([*steps, *self._reached()])
 
-    async def commit(self, steps: list[Step]) -> None:
+    def _add(self, device: str, sample: Sample) -> list[Step]:
+        for mark in sample.marks:
+            self._marks[mark.device, mark.file] = mark
+        return self._builders[device].add(sample)
+
+    def _reached(self) -> list[Mark]:
+        """How far files have been read with the rows of this commit: the last word on each."""
+        marks = list(self._marks.values())
+        self._marks.clear()
+        return marks
+
+    async def commit(self, steps: Sequence[Step | Mark]) -> None:
         """Commit steps in one transaction; waits for room or for the disk as long as it takes."""
         if not steps:
             return
@@ -103,9 +116,9 @@ class Gatherer:
         if committed.refs:
             await self._sealed()
 
-    async def _group(self) -> list[Step]:
+    async def _group(self) -> list[Step | Mark]:
         """Gather for one commit: until the interval is over, enough readings are there or a block is due."""
-        steps: list[Step] = []
+        steps: list[Step | Mark] = []
         readings = 0
         commit_s: float | None = None
         while not self._stopping:
@@ -116,7 +129,7 @@ class Gatherer:
             if not await self._queue.wait(None if due_s is None else due_s - now_s):
                 break
             while readings < self._readings_max and (taken := self._queue.take()) is not None:
-                steps += self._builders[taken[0]].add(taken[1])
+                steps += self._add(*taken)
                 readings += len(taken[1].numbers) + len(taken[1].texts)
                 if commit_s is None:
                     commit_s = self._clock.monotonic_s() + self._interval_s
@@ -129,7 +142,7 @@ class Gatherer:
         for builder in self._builders.values():
             due = builder.due_s
             steps += builder.seal() if may_seal and due is not None and now_s >= due else builder.accept()
-        return steps
+        return [*steps, *self._reached()]
 
     def _due_s(self, commit_s: float | None) -> float | None:
         """When the group ends: the commit interval, or the first block that is due."""

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 from device_profiles.rejects import FrameRejected
+from edge_agent import power_groups
 from edge_agent.clock import SystemClock
 from edge_agent.counters import DeviceCounters, as_text
 from edge_agent.devices import DeviceStage, Look, build
@@ -15,6 +16,7 @@ from edge_agent.drivers.make import Lines
 from edge_agent.drivers.ports import NotReady, Read
 from edge_agent.samples import SampleQueue
 from edge_agent.settings_devices import Device
+from edge_agent.settings_power import Power
 from harkara_io.control_socket import ControlError
 from harkara_io.errors import nearest_hint
 
@@ -53,10 +55,20 @@ class Looking:
             raise ControlError(str(exc)) from exc
 
 
-async def look_alone(device: Device, timeout_s: float) -> Json:
-    """Open a device's line without an agent, read it once and close it; nothing is kept."""
-    queue = SampleQueue()
-    stage, counters = build(device, SystemClock(), queue, Lines())
+async def look_alone(device: Device, timeout_s: float, power: Sequence[Power] = ()) -> Json:
+    """Open a device's line without an agent, read it once and close it; nothing is kept.
+
+    Args:
+        device: Which.
+        timeout_s: How long it may take. [s]
+        power: The power groups, of which one may feed it.
+    """
+    queue, clock, lines = SampleQueue(), SystemClock(), Lines()
+    own = getattr(device, "power", None)
+    supplies = power_groups.build_all([each for each in power if each.id == own], clock, lines)
+    stage, counters = build(device, clock, queue, lines)
+    for supply in supplies:
+        await supply.start()
     running = asyncio.create_task(stage.run())
     emptying = asyncio.create_task(_throw_away(queue))
     try:
@@ -66,6 +78,8 @@ async def look_alone(device: Device, timeout_s: float) -> Json:
             task.cancel()
             with contextlib.suppress(asyncio.CancelledError):
                 await task
+        for supply in supplies:
+            await supply.stop()
 
 
 async def _throw_away(queue: SampleQueue) -> None:
@@ -103,4 +117,5 @@ def _read(read: Read) -> Json:
             }
             for number in read.numbers
         ],
+        "texts": {text.channel: text.text for text in read.texts},
     }

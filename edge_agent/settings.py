@@ -11,6 +11,7 @@ from typing import Literal
 
 from device_profiles.wire.model import ProfileRef
 from edge_agent.settings_devices import Device
+from edge_agent.settings_power import Power
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,6 +94,7 @@ class Config:
         log_level: Lowest level of the log on standard error.
         broker: Where blocks go.
         outbox: Where they wait.
+        power: Supplies that devices share.
         device: The devices, at least one.
         profiles: What a block of each device names as its profile, by device id: the catalogue's, or the driver's own.
     """
@@ -102,6 +104,7 @@ class Config:
     log_level: Literal["debug", "info", "warning", "error"] = "info"
     broker: Broker
     outbox: Outbox = Outbox()
+    power: tuple[Power, ...] = ()
     device: tuple[Device, ...]
     profiles: dict[str, ProfileRef] = field(default_factory=dict)
 

@@ -7,6 +7,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final, Literal
 
+from edge_agent.settings_series import SeriesMap
+
 _ADDRESS: Final = re.compile(r"(\[[0-9A-Fa-f:.]+\]|[^:\s]+):(\d{1,5})")
 
 
@@ -34,6 +36,8 @@ class DeviceSettings:
         silence_s: Reopen a port that gave no byte for this long; nought never does. [s]
         reconnect_s_max: Ceiling of the jittered back-off between attempts to open. [s]
         place_from: Device that tells where this one is: each reading gets the position between two of that device's.
+        attitude_from: Device that tells which way this one lies, in the same way.
+        latency_s: Its readings are of so long before they are dated; a place is that of then. [s]
     """
 
     id: str
@@ -42,6 +46,8 @@ class DeviceSettings:
     silence_s: float = 0.0
     reconnect_s_max: float = 5.0
     place_from: str | None = None
+    attitude_from: str | None = None
+    latency_s: float = 0.0
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -70,10 +76,14 @@ class NmeaDevice(OnALine):
 
     Attributes:
         driver: Fixed.
+        gpsd: ``host:port`` of a gpsd that reads the receiver, instead of ``port`` or ``tcp``.
+        gpsd_device: Path of the receiver, where that gpsd reads several.
         checksum: ``optional`` accepts sentences without one; only for old instruments that never send any.
     """
 
     driver: Literal["nmea"] = "nmea"
+    gpsd: str | None = None
+    gpsd_device: str | None = None
     checksum: Literal["required", "optional"] = "required"
 
 
@@ -109,57 +119,92 @@ class Asked(DeviceSettings):
     Attributes:
         poll_s: How often it is asked; the profile's own interval when left out. [s]
         jitter_s: Each time up to this much later, so that many stations do not speak at once. [s]
+        power: Id of the ``[[power]]`` group that feeds it; always fed when left out.
     """
 
     poll_s: float | None = None
     jitter_s: float = 0.0
+    power: str | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
-class SerialDevice(OnALine, Asked):
+class Direction:
+    """Who turns an RS-485 transceiver to sending and back, where the adapter does not.
+
+    Attributes:
+        by: ``kernel`` (the UART's driver, by RTS) or ``gpio`` (a line of ours).
+        chip: The GPIO chip's device file.
+        line: Number of the line on it that enables the transmitter.
+        before_ms: Between the turn and the first bit. [ms]
+        after_ms: Between the last bit and the turn back. [ms]
+    """
+
+    by: Literal["kernel", "gpio"]
+    chip: Path = Path("/dev/gpiochip0")
+    line: int | None = None
+    before_ms: float = 0.0
+    after_ms: float = 0.0
+
+
+@dataclass(frozen=True, kw_only=True)
+class OnABus(OnALine, Asked):
+    """What all devices share that are read through their profile over a line.
+
+    Attributes:
+        baud: Speed, the same for all on a port; the profile's factory speed when left out. [1/s]
+        data_bits: Where the device was set to another number than the profile says.
+        parity: Likewise.
+        stop_bits: Likewise.
+        direction: How an RS-485 transceiver is turned; the adapter does it when left out.
+    """
+
+    baud: int | None = None
+    data_bits: Literal[7, 8] | None = None
+    parity: Literal["none", "even", "odd"] | None = None
+    stop_bits: Literal[1, 2] | None = None
+    direction: Direction | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class SerialDevice(OnABus):
     """Any device of the catalogue on a serial line of its own: binary frames, ASCII lines, VE.Direct, UBX.
 
     Attributes:
         driver: Fixed.
-        baud: Speed; the profile's factory speed when left out. [1/s]
         ask: ``never`` only listens, though the profile knows how to ask: the device was set to speak by itself.
     """
 
     driver: Literal["serial"] = "serial"
-    baud: int | None = None
     ask: Literal["as_profile", "never"] = "as_profile"
 
 
 @dataclass(frozen=True, kw_only=True)
-class ModbusDevice(OnALine, Asked):
+class ModbusDevice(OnABus):
     """A Modbus slave; several share a ``port`` (RS-485) or a ``tcp`` address (gateway).
 
     Attributes:
         driver: Fixed.
-        baud: Speed, the same for all on a port; the profile's factory speed when left out. [1/s]
         unit: Its address; the profile's factory address when left out.
-        timeout_s: How long an answer may take. [s]
+        timeout_s: How long it may take to begin an answer; what the profile says, else 0.5, when left out. [s]
     """
 
     driver: Literal["modbus"] = "modbus"
-    baud: int | None = None
     unit: int | None = None
-    timeout_s: float = 0.5
+    timeout_s: float | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
-class Sdi12Device(OnALine, Asked):
+class Sdi12Device(OnABus):
     """An SDI-12 probe; several share a ``port``.
 
     Attributes:
         driver: Fixed.
-        baud: Speed; 1200 of the bus itself when left out, another for adapters with a speed of their own. [1/s]
+        baud: Speed, as for all buses: 1200 is the bus's own, adapters may have another. [1/s]
         address: One of 0-9, A-Z, a-z; the profile's factory address when left out.
         break_by: Who wakes the probes: an ``adapter`` with a program of its own, or the ``host`` on a bare line.
     """
 
     driver: Literal["sdi-12"] = "sdi-12"
-    baud: int | None = None
     address: str | None = None
     break_by: Literal["adapter", "host"] = "adapter"
 
@@ -275,9 +320,31 @@ class MavlinkDevice(OnALine):
     dialect: Path | None = None
 
 
+@dataclass(frozen=True, kw_only=True)
+class FilesDevice(DeviceSettings):
+    """Files that another program writes: logger tables, CSV, JSON lines.
+
+    Attributes:
+        driver: Fixed.
+        path: A file, a folder, or a pattern such as ``/data/*.dat``; each file is read from its beginning, once.
+        format: ``auto`` sees it by each file's first line.
+        poll_s: How often to look for new lines. [s]
+        quiet_s: A last line without an end is taken for whole when its file did not grow for so long; nought waits. [s]
+        map: Which column is what.
+    """
+
+    driver: Literal["files"] = "files"
+    path: Path
+    format: Literal["auto", "toa5", "csv", "json"] = "auto"
+    poll_s: float = 1.0
+    quiet_s: float = 60.0
+    map: SeriesMap = field(default_factory=SeriesMap)
+
+
 Device = (
     NmeaDevice
     | LinesDevice
+    | FilesDevice
     | SerialDevice
     | ModbusDevice
     | Sdi12Device

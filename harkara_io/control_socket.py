@@ -133,7 +133,8 @@ class ControlServer:
         if self._server is not None:
             await self._server.wait_closed()
             self._server = None
-        with contextlib.suppress(FileNotFoundError):
+        # A disk that fails must not hide why we end; what stays is taken away at the next start.
+        with contextlib.suppress(OSError):
             self.path.unlink()
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:

@@ -137,7 +137,22 @@ class KeptLog(ABC):
             self._checkpoint()  # the write-ahead log starts anew in the room it already has
         except (LogBroken, LogCorrupt) as exc:
             self._renew(exc)
-        return self._file.transaction(work, pages=pages)
+        try:
+            return self._file.transaction(work, pages=pages)
+        except LogCorrupt as exc:
+            # The new file too: the disk is what is wrong, and the caller waits for it.
+            self._failure = exc
+            raise LogBroken(f"{self.path} cannot be trusted again at once: {exc}") from exc
+
+    def _room_bytes(self) -> int:
+        """Bytes the cap still allows, in a new file if the old one cannot be read any more. Raises `LogBroken`."""
+        if self._failure is not None:
+            self._renew(self._failure)
+        try:
+            return self._file.room_bytes
+        except (LogBroken, LogCorrupt) as exc:
+            self._failure = exc
+            raise LogBroken(f"{self.path} does not say how full it is: {exc}") from exc
 
     def _read(self, work: Callable[[sqlite3.Connection], T]) -> T:
         """Run a query. Raises `LogBroken` or `LogCorrupt`; the next write then moves to a new file."""

@@ -83,6 +83,12 @@ class PtyCarrier(PtyPort):
         super().__init__(link)
         self.address = str(link)
 
+    def __enter__(self) -> Self:
+        try:
+            return super().__enter__()
+        except OSError as exc:
+            raise CarrierError(f"pty:{self.link}: {exc.strerror or exc}") from exc
+
     def send(self, data: bytes, channel: str = "") -> bool:  # noqa: ARG002 - a wire has one channel
         """Say something; see ``PtyPort.write``."""
         return self.write(data)

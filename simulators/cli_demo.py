@@ -112,7 +112,7 @@ def _report(console: Console, cast: Cast, figures: Figures, verdict: Verdict) ->
             console,
             f"On board: {figures.placed:,} instants have a place, 95 % within {figures.place_error_p95_m} m of where "
             f"the drone really was, all within {figures.place_error_max_m} m; {figures.without_place:,} have none and "
-            "say so.",
+            f"say so. {figures.events} events tell what it did.",
         )
     _say(
         console,

@@ -6,7 +6,6 @@ import argparse
 import contextlib
 import itertools
 import json
-import math
 import threading
 import time
 from collections.abc import Mapping, Sequence
@@ -14,10 +13,13 @@ from difflib import get_close_matches
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
+from simulators import device_options
 from simulators.cli_words import count, end_on_signals
+from simulators.device_options import DeviceError, as_chosen
 
 if TYPE_CHECKING:
     from simulators.carriers import Carrier
+    from simulators.emulators.host import Values
     from simulators.emulators.port import Emulator, Model
 
     Devices = Sequence[tuple[Model, Emulator]]
@@ -31,23 +33,11 @@ examples:
   harkara simulate device meter/teros-12-sdi12 --to pty:./sdi.tty           address 0, as from the factory
   harkara simulate device maxim/ds18b20-w1 --to dir:./sys                   a tree as below /sys
   harkara simulate device mavlink/position --to udp:127.0.0.1:14550         a survey drone's telemetry
+  harkara simulate device mavlink/position --mavlink 1 --seed 7             the old version, over another field
   harkara simulate device dragino/lse01 --to mqtt:127.0.0.1:1883            uplinks of a network server
+  harkara simulate device dragino/lse01 --network things-stack              of another one
 
 exit status: 0 stopped, 1 the way to the reader cannot be set up, 2 no such model, or it cannot be reached that way"""
-
-_PERIOD_S: Final = 600.0
-_SWING: Final = 0.02
-"""Values swing by two hundredths around the usual ones, each in its own phase, so that a reader sees them move."""
-
-_PLACE: Final = frozenset({"latitude", "longitude"})
-_WANDER_DEG: Final = 5e-4
-"""A receiver goes round within some fifty metres."""
-
-
-class DeviceError(Exception):
-    """What was asked for cannot be emulated; the message says what can."""
-
-    exit_status = 2
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -63,6 +53,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--with", dest="others", action="append", default=[], metavar="MODEL@A", help="one more on the same bus"
     )
     parser.add_argument("--baud", type=count, metavar="B", help="take as long as real characters do (default: at once)")
+    device_options.add_arguments(parser)
 
 
 def run(args: argparse.Namespace) -> int:
@@ -82,9 +73,10 @@ def run(args: argparse.Namespace) -> int:
         raise DeviceError("which model? harkara simulate device --list shows all")
     others = [(name, at or None) for name, _, at in (other.partition("@") for other in args.others)]
     devices = _devices(models, [(args.model, args.address), *others])
+    devices, values = as_chosen(devices, args)
     end_on_signals()
     with contextlib.suppress(KeyboardInterrupt):
-        _serve(devices, args.to, character_s=10 / args.baud if args.baud else 0.0)
+        _serve(devices, args.to, values, character_s=10 / args.baud if args.baud else 0.0)
     return 0
 
 
@@ -132,7 +124,7 @@ def _address(model: Model, text: str | None) -> int:
         raise DeviceError(str(exc)) from exc
 
 
-def _serve(devices: Devices, way: str, *, character_s: float) -> None:
+def _serve(devices: Devices, way: str, values: Values, *, character_s: float) -> None:
     from simulators.emulators.ways import WAYS, kinds_of  # noqa: PLC0415 - as above
 
     name, transport = devices[0][0].id, devices[0][0].transport
@@ -144,31 +136,22 @@ def _serve(devices: Devices, way: str, *, character_s: float) -> None:
     if kind not in known:
         raise DeviceError(f"{name} cannot be served at {way}: reach it by {' or '.join(known)}")
     if transport == "modbus" and kind == "tcp":
-        _serve_modbus_tcp(devices, where)
+        _serve_modbus_tcp(devices, where, values)
     elif kind == "pty" and transport != "udp":
-        _serve_pty(devices, Path(where or "device.tty"), character_s)
+        _serve_pty(devices, Path(where or "device.tty"), values, character_s)
     else:
-        _speak(devices, way)
+        _speak(devices, way, values)
 
 
-def swinging(model: Model, at_ns: int) -> dict[str, float | None]:
-    """Values around the usual ones, the same at the same instant."""
-    turn = 2 * math.pi * (at_ns / 1e9 % _PERIOD_S) / _PERIOD_S
-    return {
-        name: value + math.sin(turn + phase) * (_WANDER_DEG if name in _PLACE else _SWING * value)
-        for phase, (name, value) in enumerate(model.channels.items())
-    }
-
-
-def _serve_pty(devices: Devices, link: Path, character_s: float) -> None:
+def _serve_pty(devices: Devices, link: Path, values: Values, character_s: float) -> None:
     from simulators.emulators.host import on_pty  # noqa: PLC0415
 
-    with on_pty(link, devices, swinging, character_s=character_s):
+    with on_pty(link, devices, values, character_s=character_s) as host:
         _told(devices, str(link))
-        threading.Event().wait()
+        host.ended.wait()
 
 
-def _serve_modbus_tcp(devices: Devices, where: str) -> None:
+def _serve_modbus_tcp(devices: Devices, where: str, values: Values) -> None:
     from simulators.emulators.modbus import ModbusSlave  # noqa: PLC0415
     from simulators.emulators.modbus_tcp import serve  # noqa: PLC0415
 
@@ -176,12 +159,12 @@ def _serve_modbus_tcp(devices: Devices, where: str) -> None:
     if not (port.isascii() and port.isdigit() and int(port) < 1 << 16):
         raise DeviceError(f"tcp:{where}: write tcp:PORT or tcp:HOST:PORT")
     slaves = [(model, device) for model, device in devices if isinstance(device, ModbusSlave)]
-    with serve(slaves, swinging, host or "127.0.0.1", int(port)) as address:
+    with serve(slaves, values, host or "127.0.0.1", int(port)) as address:
         _told(devices, address)
         threading.Event().wait()
 
 
-def _speak(devices: Devices, way: str) -> None:
+def _speak(devices: Devices, way: str, values: Values) -> None:
     from simulators.carriers import carrier  # noqa: PLC0415
     from simulators.emulators.port import Measurement  # noqa: PLC0415
 
@@ -191,7 +174,7 @@ def _speak(devices: Devices, way: str) -> None:
         _told(devices, line.address)
         for number in itertools.count(1):
             now_ns = time.time_ns()
-            true = Measurement(number=number, at_ns=now_ns, clock_ns=now_ns, values=swinging(model, now_ns))
+            true = Measurement(number=number, at_ns=now_ns, clock_ns=now_ns, values=values(model, now_ns))
             for frame in device.measure(true):
                 line.send(frame.data, frame.channel)
             if model.transport == "udp":

@@ -23,22 +23,24 @@ class LakeView:
     Attributes:
         folder: Where its ``data`` is.
         station: One that has readings; asked for to make the collector commit.
-        values_a_block: The collector counts blocks.
     """
 
     folder: Path
     station: str
-    values_a_block: float = 1.0
 
     def calibrate(self, values: int) -> None:
-        """So many values came in so many blocks."""
-        self.values_a_block = values / max(1, self._blocks())
+        """It counts readings."""
 
     def accepted(self) -> int:
-        """By the lake's position in the journal; a question makes it commit what it holds back for a fuller file."""
+        """Readings journalled, once the lake has all of them.
+
+        A question makes it commit what it holds back for a fuller file.
+        """
         for _ in ask_lake(self._socket, Query(agent=self.station, limit=1)):
             pass
-        return round(self._blocks() * self.values_a_block)
+        status = ask(self._socket, "status") or {}
+        level = status and status["lake_position"] >= status["journal_position"]
+        return int(status["stored_readings"]) if level else 0
 
     def count(self) -> int:
         """The same; the files are locked while the collector runs."""
@@ -68,9 +70,6 @@ class LakeView:
     @property
     def _socket(self) -> Path:
         return self.folder / "data" / "collector.sock"
-
-    def _blocks(self) -> int:
-        return int((ask(self._socket, "status") or {}).get("lake_position", 0))
 
 
 _OF_STATION = """

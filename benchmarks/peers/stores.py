@@ -72,7 +72,7 @@ class VictoriaMetricsView:
     def count(self) -> int:
         """After a flush, so that what it has taken can be seen."""
         self._get("/internal/force_flush")
-        words = {"query": f"sum(count_over_time({_VALUES}[{_UNTIL_S - _FROM_S}s]))", "time": str(_UNTIL_S)}
+        words = {"query": f"sum(count_over_time({_VALUES}[{_UNTIL_S - _FROM_S}s]))", "time": str(_UNTIL_S), "nocache": "1"}
         found = json.loads(self._get(f"/api/v1/query?{urllib.parse.urlencode(words)}"))["data"]["result"]
         return int(found[0]["value"][1]) if found else 0
 
@@ -180,10 +180,10 @@ def wait_count(view: StoreView, wanted: int, *, timeout_s: float, idle: Callable
     deadline = time.monotonic() + timeout_s
     pause_s = _PAUSE_S
     while True:
-        asked_s = time.monotonic()
         found = view.accepted()
+        seen_s = time.monotonic()
         if found >= wanted and (found := view.count()) >= wanted:
-            return asked_s
+            return seen_s
         if time.monotonic() > deadline:
             raise DemoError(f"the store holds {found:,} values of {wanted:,} after {timeout_s:g} s")
         idle()

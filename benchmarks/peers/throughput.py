@@ -13,7 +13,7 @@ from benchmarks.peers.meter import tree_bytes
 from benchmarks.peers.readings import Readings
 from benchmarks.peers.sending import block_senders, line_senders, send
 from benchmarks.peers.stores import wait_count
-from simulators.demo.processes import DemoError
+from simulators.demo.processes import DemoError, wait_for
 
 _STORED_S: Final = 300.0
 _FIRST_S: Final = 60.0
@@ -42,7 +42,8 @@ def course(way: Way, readings: Readings, messages: Messages, rows_a_message: int
     with running(way, folder, readings.names) as chain:
         senders = _senders(chain, messages)
         send(senders, warm)
-        wait_count(chain.view, _calibrated(chain, warm_values), timeout_s=_STORED_S)
+        wait_for(lambda: chain.view.count() >= warm_values, "the first values", timeout_s=_FIRST_S)
+        chain.view.calibrate(warm_values)
         figures = _measured(chain, senders, count, readings.count, readings.count - warm_values)
         for sender in senders:
             sender.publisher.close()
@@ -59,25 +60,6 @@ def course(way: Way, readings: Readings, messages: Messages, rows_a_message: int
 def _senders(chain: Chain, messages: Messages) -> Sequence[Sender]:
     port = chain.broker.port
     return block_senders(messages, port) if chain.way.program == "harkara" else line_senders(messages, port)
-
-
-def _calibrated(chain: Chain, values: int) -> int:
-    """Wait by slow counts until the first values are there, so that quick ones can be trusted from then on."""
-    deadline = time.monotonic() + _FIRST_S
-    while True:
-        # What counts other things than values counts fewer of them.
-        found = chain.view.count()
-        if found >= values or (chain.way.store == "lake" and _lake_is_level(chain)):
-            chain.view.calibrate(values)
-            return values
-        if time.monotonic() > deadline:
-            raise DemoError(f"{chain.way}: {found:,} of the first {values:,} values are stored")
-        time.sleep(0.2)
-
-
-def _lake_is_level(chain: Chain) -> bool:
-    status = chain.status()
-    return bool(status and status["lake_position"] >= status["journal_position"] > 0)
 
 
 def _measured(chain: Chain, senders: Sequence[Sender], count: int, whole: int, values: int) -> dict[str, Any]:

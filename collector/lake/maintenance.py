@@ -7,7 +7,7 @@ instant in a file that survives a power cut. What was replaced is deleted later,
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
@@ -15,6 +15,9 @@ from collector.lake.lake import METADATA, Lake
 
 MERGE_BYTES_MAX: Final = 2 << 20
 """Files above this stay as they are: a merge sorts, and sorting more at a time would spill."""
+SMALL_FILES_MAX: Final = 64
+"""So many below it at a start, and the first round does not wait: a collector that is started often would never come
+to one, and each start reads every file."""
 
 
 @dataclass(slots=True)
@@ -30,15 +33,19 @@ class Maintenance:
     every_s: float = 900.0
     history_s: int = 600
     rounds: int = 0
-    _last_s: float = field(default_factory=time.monotonic)
+    _last_s: float | None = None
 
     def run_if_due(self, lake: Lake) -> bool:
         """Run when it is time. Returns whether it did."""
-        if time.monotonic() - self._last_s < self.every_s:
-            return False
-        self.run(lake)
-        self._last_s = time.monotonic()
-        return True
+        if self._last_s is None:
+            self._last_s = time.monotonic()
+            is_due = _small_files(lake.data) >= SMALL_FILES_MAX
+        else:
+            is_due = time.monotonic() - self._last_s >= self.every_s
+        if is_due:
+            self.run(lake)
+            self._last_s = time.monotonic()
+        return is_due
 
     def run(self, lake: Lake) -> None:
         """One round. Readers see the same rows before, during and after."""
@@ -69,6 +76,10 @@ def _replace(lake: Lake, what: str, statement: str) -> None:
 
 def _parquet_files(folder: Path) -> set[Path]:
     return set(folder.rglob("*.parquet"))
+
+
+def _small_files(folder: Path) -> int:
+    return sum(path.stat().st_size < MERGE_BYTES_MAX for path in _parquet_files(folder))
 
 
 def _inlined_rows(lake: Lake) -> int:

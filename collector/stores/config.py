@@ -52,6 +52,7 @@ class StoreConfig(BaseModel):
         series_max: Series written; readings of more are left out and counted.
         quarantine_mb: Bytes of refused lines kept as evidence. [MiB]
         durable_after_s: How long it must be seen alive until its answer counts; the kind's own when absent. [s]
+        health_every_s: How often it is told how agents, stores and the collector do; nought never. [s]
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -77,6 +78,7 @@ class StoreConfig(BaseModel):
     series_max: Annotated[int, Field(ge=1, le=100_000_000)] = 1_000_000
     quarantine_mb: Annotated[int, Field(ge=1, le=65_536)] = 64
     durable_after_s: Annotated[float, Field(ge=0, le=3600)] | None = None
+    health_every_s: Annotated[float, Field(ge=0, le=86_400)] = 60.0
 
     @field_validator("since")
     @classmethod

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import threading
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import Future
 from contextlib import closing
 from dataclasses import dataclass
@@ -18,13 +18,14 @@ from collector.stores.config import StoreConfig
 from collector.stores.connect import PULSE_S_MAX, Client, connect
 from collector.stores.delivery import Delivery
 from collector.stores.errors import StoreRefused
+from collector.stores.health import health_lines
 from collector.stores.line_protocol import Encoder
 from collector.stores.offset import Job, OffsetFile
-from collector.stores.ports import SeriesFacts
+from collector.stores.ports import SeriesFacts, Stored
 from collector.stores.pump import Pump, PumpOptions
 from collector.stores.quarantine import Quarantine
 from collector.stores.sites import Sites
-from collector.stores.state import Herald, State, state_of
+from collector.stores.state import BEHIND, UP, Herald, State, state_of
 from harkara_io.errors import nearest_hint
 from harkara_io.log_files import make_directory
 
@@ -39,6 +40,21 @@ STOP_S: Final = 10.0
 """How long the end waits for a store that is just being spoken to. [s]"""
 
 
+@dataclass(slots=True)
+class Health:
+    """Lines about ourselves, which go to a store beside the readings.
+
+    Attributes:
+        client: Their way.
+        due_s: When the next are sent, monotonic. [s]
+        missed: Rounds that the store did not take, or was not well enough to be asked.
+    """
+
+    client: Client
+    due_s: float = 0.0
+    missed: int = 0
+
+
 @dataclass(frozen=True, slots=True)
 class Served:
     """One store and what serves it."""
@@ -51,6 +67,8 @@ class Served:
     pulses: Client
     writes: Client
     herald: Herald
+    sites: Sites
+    health: Health
 
     def state(self, journal_head: int, now_ns: int) -> State:
         """How it does."""
@@ -122,17 +140,23 @@ class StoreDesk:
                 pulse_every_s=1.0 if config.seen_alive_s else 10.0,
             ),
         )
-        return Served(config, pump, delivery, quarantine, encoder, pulses, writes, Herald())
+        health = Health(connect(config, timeout_s=PULSE_S_MAX))
+        return Served(config, pump, delivery, quarantine, encoder, pulses, writes, Herald(), sites, health)
 
     def __bool__(self) -> bool:
         return bool(self._stores)
 
-    def start(self) -> None:
-        """Begin to send."""
+    def start(self, status: Callable[[], Mapping[str, Any]]) -> None:
+        """Begin to send.
+
+        Args:
+            status: How the collector does, for dashboards; any thread may ask.
+        """
         for served in self._stores.values():
             self._begin(f"pump-{served.config.name}", lambda pump=served.pump: pump.run(self._stop))  # type: ignore[misc]
         if self._stores:
             self._begin("stores-watch", self._watch)
+            self._begin("stores-health", lambda: self._tell_health(status))
 
     def stop(self) -> None:
         """End; what is not sent yet is sent after the next start. The journal and the lake may be closed then."""
@@ -145,6 +169,7 @@ class StoreDesk:
         for served in self._stores.values():
             served.writes.close()
             served.pulses.close()
+            served.health.client.close()
 
     def offer(self, entries: Sequence[JournalEntry]) -> None:
         """Hand over what was just committed to the journal. Never waits."""
@@ -237,6 +262,7 @@ class StoreDesk:
             "jobs": [_job_fields(job) for job in pump.jobs],
             "advice": list(pump.watch.advice),
             "offset_trouble": pump.written_trouble,
+            "health_missed": served.health.missed,
         }
 
     def _watch(self) -> None:
@@ -245,6 +271,29 @@ class StoreDesk:
                 state = served.state(self._journal.head, self._clock_ns())
                 if (line := served.herald.news(state, time.monotonic())) is not None:
                     _log.warning("store %s %s", name, line)
+
+    def _tell_health(self, status: Callable[[], Mapping[str, Any]]) -> None:
+        while not self._stop.wait(WATCH_S):
+            due = [
+                each for each in self._stores.values() if each.config.health_every_s > 0 and self._is_due(each.health)
+            ]
+            if not due:
+                continue
+            told = status()
+            for served in due:
+                served.health.due_s = time.monotonic() + served.config.health_every_s
+                self._tell(served, told)
+
+    def _tell(self, served: Served, status: Mapping[str, Any]) -> None:
+        now_ns, health = self._clock_ns(), served.health
+        is_well = served.state(self._journal.head, now_ns).word in {UP, BEHIND}
+        lines = health_lines(status, served.sites.of, now_ns // served.config.mapping().unit_ns)
+        if not is_well or not isinstance(health.client.write(lines), Stored):
+            health.missed += 1
+
+    @staticmethod
+    def _is_due(health: Health) -> bool:
+        return time.monotonic() >= health.due_s
 
     def _begin(self, name: str, work: Callable[[], None]) -> None:
         thread = threading.Thread(target=work, name=name, daemon=True)

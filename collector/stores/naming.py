@@ -15,13 +15,13 @@ _LOOKS_LIKE: Final = str.maketrans(
 _COMMA_SPACE: Final = str.maketrans({",": r"\,", " ": r"\ "})
 _COMMA_SPACE_EQUALS: Final = str.maketrans({",": r"\,", " ": r"\ ", "=": r"\="})
 _TEXT: Final = str.maketrans({'"': r"\"", "\\": r"\\", "\n": "\N{SYMBOL FOR NEWLINE}"})
-_RESERVED: Final = re.compile(r"_|time\Z|db\Z|#")
-"""Beginnings of names that stores keep for themselves (``_field``, ``__name__``, ``time``, ``db``), or of a comment."""
+_RESERVED: Final = re.compile(r"_|time\Z|db\Z")
+"""Names that stores keep for themselves: ``_field``, ``__name__``, ``time``, ``db``."""
 
 
 def measurement(name: str) -> str:
-    """A measurement as it is written."""
-    return _held(name).translate(_COMMA_SPACE)
+    """A measurement as it is written; a line that begins with a number sign would be a comment."""
+    return _held(name, comment=name.startswith("#")).translate(_COMMA_SPACE)
 
 
 def key(name: str) -> str:
@@ -53,8 +53,8 @@ def digest(text: str) -> str:
     return hashlib.blake2s(text.encode("utf-8", "surrogatepass"), digest_size=4).hexdigest()
 
 
-def _held(name: str) -> str:
-    return _same_signs(f"x{name}~{digest(name)}" if _RESERVED.match(name) else name)
+def _held(name: str, *, comment: bool = False) -> str:
+    return _same_signs(f"x{name}~{digest(name)}" if comment or _RESERVED.match(name) else name)
 
 
 def _same_signs(text: str) -> str:

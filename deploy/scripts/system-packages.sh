@@ -13,6 +13,8 @@ then
   command -v clang >/dev/null 2>&1 || want="$want clang"
   command -v protoc >/dev/null 2>&1 || want="$want protobuf-compiler"
 fi
+command -v gpsd >/dev/null 2>&1 || [ -x /usr/sbin/gpsd ] || want="$want gpsd"
+command -v gpsfake >/dev/null 2>&1 || want="$want gpsd-clients"
 [ -n "$want" ] || { echo "system packages: all there"; exit 0; }
 if ! command -v apt-get >/dev/null 2>&1; then
   echo "system packages: no apt-get here, please install:$want"; exit 0

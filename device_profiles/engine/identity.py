@@ -61,6 +61,11 @@ def identify(profile: Profile, request: str, frame: bytes) -> str | FrameRejecte
     payload = profile.unwrap(frame)
     if isinstance(payload, FrameRejected):
         return payload
+    return identify_payload(profile, request, payload)
+
+
+def identify_payload(profile: Profile, request: str, payload: Payload) -> str | FrameRejected:
+    """As `identify`, with an answer whose envelope a driver has verified and taken off."""
     probes = [probe for probe in profile.probes if probe.request == request]
     own = [probe for probe in probes if not probe.variant]
     told = [probe for probe in probes if probe.variant]

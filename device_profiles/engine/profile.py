@@ -10,7 +10,7 @@ from typing import Any
 from device_profiles.engine.channels import ChannelPlan, apply
 from device_profiles.engine.envelopes import Payload, Unwrap
 from device_profiles.engine.frames import FramePlan
-from device_profiles.engine.identity import ProbePlan, identify
+from device_profiles.engine.identity import ProbePlan, identify, identify_payload
 from device_profiles.engine.rows import Decoded, Reading, Row
 from device_profiles.engine.state import MAX_FRAME_BYTES, Span
 from device_profiles.errors import profile_error
@@ -96,9 +96,13 @@ class Profile:
         """Tell the device by its answer to a probe: name of the variant, or a reject when it is another model."""
         return identify(self, request, frame)
 
+    def identify_payload(self, request: str, data: bytes) -> str | FrameRejected:
+        """As `identify`, with what an answer carries: registers, high byte first, or text behind an address."""
+        return identify_payload(self, request, Payload(data, 0, len(data)))
+
     def decode_registers(self, request: str, registers: Sequence[int]) -> Decoded | FrameRejected:
         """Decode registers another library has read and verified."""
-        data = b"".join((register & 0xFFFF).to_bytes(2, "big") for register in registers)
+        data = register_bytes(registers)
         return self.decode_payload(Payload(data, 0, len(data)), request=request)
 
     def parameters(self, given: Mapping[str, float | str] | None = None) -> dict[str, float | str]:
@@ -130,3 +134,8 @@ class Profile:
             parameters: All parameters valid at the row's time, as `parameters` gives them; None means the defaults.
         """
         return apply(self.channels, row, self.parameters() if parameters is None else parameters)
+
+
+def register_bytes(registers: Sequence[int]) -> bytes:
+    """Registers as they stand in an answer."""
+    return b"".join((register & 0xFFFF).to_bytes(2, "big") for register in registers)

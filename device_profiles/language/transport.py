@@ -20,6 +20,7 @@ TransportKind = Literal[
     "ve.direct",
     "mavlink",
     "iio",
+    "hwmon",
     "w1",
     "ble",
     "i2c",
@@ -73,7 +74,7 @@ class Transport(Table):
     voltage: list[Exact] | None = Field(None, min_length=2, max_length=2, description="Supply. [V]")
     wiring: dict[str, str] = Field(default_factory=dict, description="Wire colour or pin to its meaning.")
     company_id: int | None = Field(None, description="BLE manufacturer id.")
-    service: str | None = Field(None, description="BLE service UUID, or kernel driver name for iio and w1.")
+    service: str | None = Field(None, description="BLE service UUID, or kernel driver name for iio, hwmon and w1.")
     dialect: str | None = Field(
         None,
         pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]*\.xml$",
@@ -126,7 +127,7 @@ class Request(Table):
     command: str | None = Field(None, description="SDI-12 command without the address, such as M, MC, C, D0, R0.")
     text: str | None = Field(None, description="ASCII request, with escapes.")
     hex: str | None = Field(None, pattern=r"^([0-9a-fA-F]{2})+$", description="Binary request, checksum included.")
-    file: list[str] | None = Field(None, description="sysfs attributes to read.")
+    file: list[str] | None = Field(None, description="sysfs attributes to read; hwmon: `temp(LABEL)_input` for the one that is labelled so.")
     message: str | None = Field(None, description="MAVLink message to ask for.")
     every_s: Exact | None = Field(None, gt=0, description="How often it makes sense to ask. [s]")
     timeout_s: Exact | None = Field(None, gt=0)

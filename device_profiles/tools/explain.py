@@ -160,7 +160,7 @@ def _bytes(profile: Profile, frame: bytes, offset: int, size: int) -> str:
         if part.isascii()
         and part.decode("ascii").isprintable()
         and size
-        and profile.transport in ("ascii", "sdi-12", "ve.direct", "iio", "w1", "nmea")
+        and profile.transport in ("ascii", "sdi-12", "ve.direct", "iio", "hwmon", "w1", "nmea")
         else part.hex(" ")
     )
     return text if len(text) <= 24 else f"{text[:21]}..."

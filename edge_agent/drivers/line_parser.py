@@ -18,9 +18,10 @@ CHANNELS_MAX: Final = 256
 NAME_BYTES_MAX: Final = 64
 """A longer key names no channel. [bytes]"""
 
-_MISSING_WORDS: Final = frozenset(
+MISSING_WORDS: Final = frozenset(
     {"", "nan", "-nan", "+nan", "null", "none", "na", "n/a", "---", "--", "-", "inf", "-inf", "+inf"}
 )
+"""What programs write where there is no number."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -185,7 +186,7 @@ def _declared(wanted: Wanted, value: object) -> Number:
     number = _value(value)
     if number is not None:
         return Number(wanted.channel, wanted.unit, number)
-    if value is None or (isinstance(value, str) and value.strip().lower() in _MISSING_WORDS):
+    if value is None or (isinstance(value, str) and value.strip().lower() in MISSING_WORDS):
         reason = "not_measured"
     elif isinstance(value, _NotANumber):
         reason = "undefined"

@@ -7,15 +7,18 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from edge_agent.clock import Clock
+from edge_agent.drivers.direction import Direction
 from edge_agent.drivers.line_parser import LineParser, Wanted
 from edge_agent.drivers.lines import LinesDriver
 from edge_agent.drivers.nmea import NmeaDriver
 from edge_agent.drivers.ports import ByteLine, ByteSource, Driver
+from edge_agent.drivers.power import Supply
 from edge_agent.drivers.program import Program
 from edge_agent.drivers.serial_port import LineFormat, SerialPort
 from edge_agent.drivers.shared_line import SharedLine
 from edge_agent.drivers.tcp import TcpStream
-from edge_agent.settings_devices import Channel, Device, LinesDevice, NmeaDevice, OnALine
+from edge_agent.outbox import Mark
+from edge_agent.settings_devices import Channel, Device, FilesDevice, LinesDevice, NmeaDevice, OnALine, split_address
 
 if TYPE_CHECKING:
     from edge_agent.drivers.mavlink_link import MavlinkLink
@@ -28,10 +31,14 @@ class Lines:
     Attributes:
         buses: Lines of slaves, by where they are.
         vehicles: Streams of autopilots, by where they come in.
+        supplies: Power groups, by id.
+        marks: How far files were read before this start.
     """
 
     buses: dict[str, SharedLine] = field(default_factory=dict)
     vehicles: dict[str, MavlinkLink] = field(default_factory=dict)
+    supplies: dict[str, Supply] = field(default_factory=dict)
+    marks: list[Mark] = field(default_factory=list)
 
 
 def make(config: Device, clock: Clock, lines: Lines) -> tuple[Driver, str]:
@@ -47,22 +54,50 @@ def make(config: Device, clock: Clock, lines: Lines) -> tuple[Driver, str]:
     """
     match config:
         case NmeaDevice():
-            line, where = byte_line(config, LineFormat(config.baud or 9600))
+            line, where = _talker(config)
             required = config.checksum == "required"
             return NmeaDriver(line, clock, require_checksum=required, silence_s=config.silence_s), where
         case LinesDevice():
             source, where = _source(config)
             return LinesDriver(source, _parser(config), clock, silence_s=config.silence_s), where
+        case FilesDevice():
+            return _files(config, clock, lines), str(config.path)
         case _:
             from edge_agent.drivers.make_profiled import make_profiled  # noqa: PLC0415 - three megabytes
 
             return make_profiled(config, clock, lines)
 
 
-def byte_line(config: OnALine, line: LineFormat) -> tuple[ByteLine, str]:
+def _talker(config: NmeaDevice) -> tuple[ByteSource, str]:
+    if config.gpsd is None:
+        return byte_line(config, LineFormat(config.baud or 9600))
+    from edge_agent.drivers.gpsd import GpsdLine  # noqa: PLC0415 - few receivers are shared
+
+    address = split_address(config.gpsd)
+    assert address is not None, "the configuration was checked"
+    return GpsdLine(*address, config.gpsd_device), f"gpsd {config.gpsd}"
+
+
+def _files(config: FilesDevice, clock: Clock, lines: Lines) -> Driver:
+    from edge_agent.drivers.files import FilesDriver  # noqa: PLC0415 - few agents read files
+
+    return FilesDriver(
+        config.id,
+        config.path,
+        form=config.format,
+        layout=config.map,
+        clock=clock,
+        marks=[mark for mark in lines.marks if mark.device == config.id],
+        poll_s=config.poll_s,
+        quiet_s=config.quiet_s,
+        silence_s=config.silence_s,
+    )
+
+
+def byte_line(config: OnALine, line: LineFormat, direction: Direction | None = None) -> tuple[ByteLine, str]:
     """The line of a device, and in words where it is."""
     if config.port is not None:
-        return SerialPort(config.port, line), str(config.port)
+        return SerialPort(config.port, line, direction), str(config.port)
     address = config.tcp_address
     assert address is not None, "the configuration was checked"
     return TcpStream(*address), f"{address[0]}:{address[1]}"

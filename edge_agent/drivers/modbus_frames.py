@@ -15,6 +15,7 @@ EXCEPTIONS: Final = {
     2: "illegal data address",
     3: "illegal data value",
     4: "device failure",
+    5: "acknowledge: it needs time",
     6: "device busy",
     10: "gateway path unavailable",
     11: "gateway: the device behind it does not answer",
@@ -36,6 +37,16 @@ class Refused(NamedTuple):
     def words(self) -> str:
         """The code in words."""
         return f"exception {self.code}: {EXCEPTIONS.get(self.code, 'unknown')}"
+
+    @property
+    def is_final(self) -> bool:
+        """Whether the device does not know what it is asked for, and never will."""
+        return self.code in {1, 2, 3}
+
+    @property
+    def is_gateway(self) -> bool:
+        """Whether a gateway says it, because the device behind it does not answer."""
+        return self.code in {10, 11}
 
 
 class Question(NamedTuple):
@@ -62,6 +73,30 @@ class Question(NamedTuple):
         return 2 * self.size if self.function in {3, 4} else (self.size + 7) // 8
 
 
+class Setting(NamedTuple):
+    """One coil or register to be written; the answer repeats the question.
+
+    Attributes:
+        function: 5 (coil) or 6 (register).
+        place: Its number, from nought.
+        value: 0xFF00 and nought turn a coil on and off.
+    """
+
+    function: int
+    place: int
+    value: int
+
+    @property
+    def pdu(self) -> bytes:
+        """Without its envelope."""
+        return struct.pack(">BHH", self.function, self.place, self.value)
+
+    @property
+    def reading(self) -> Question:
+        """What tells whether it was taken."""
+        return Question(1 if self.function == 5 else 3, self.place, 1)
+
+
 Found = Registers | Refused
 AnswerIn = Callable[[bytes], Found | None]
 
@@ -77,6 +112,10 @@ class Envelope(Protocol):
 
     def wrap(self, unit: int, question: Question) -> tuple[bytes, AnswerIn]:
         """The bytes to send, and what finds their answer among bytes that come."""
+        ...
+
+    def wrap_setting(self, unit: int, setting: Setting) -> tuple[bytes, AnswerIn]:
+        """Likewise for what is written; nothing is found in an answer but that it was taken."""
         ...
 
 
@@ -96,7 +135,21 @@ class Rtu:
                     return found
             return None
 
-        return body + crc16_modbus(body).to_bytes(2, "little"), answer_in
+        return _with_crc(body), answer_in
+
+    def wrap_setting(self, unit: int, setting: Setting) -> tuple[bytes, AnswerIn]:
+        """A request whose answer is the same bytes: an adapter's echo and the answer cannot be told apart."""
+        request = _with_crc(bytes((unit,)) + setting.pdu)
+
+        def answer_in(heard: bytes) -> Found | None:
+            # Nothing behind the question means that the question was heard, once, as echo or as answer.
+            if not heard or request in heard:
+                return ()
+            at = heard.find(bytes((unit, setting.function | 0x80)))
+            frame = heard[at : at + 5] if at >= 0 else b""
+            return Refused(frame[2]) if len(frame) == 5 and _with_crc(frame[:3]) == frame else None
+
+        return request, answer_in
 
 
 class Tcp:
@@ -109,6 +162,19 @@ class Tcp:
 
     def wrap(self, unit: int, question: Question) -> tuple[bytes, AnswerIn]:
         """A request with the next transaction number."""
+        return self._wrap(unit, question.pdu, lambda pdu: _pdu(pdu, question))
+
+    def wrap_setting(self, unit: int, setting: Setting) -> tuple[bytes, AnswerIn]:
+        """Likewise, of what is written."""
+
+        def taken(pdu: bytes) -> Found | None:
+            if len(pdu) == 2 and pdu[0] == setting.function | 0x80:
+                return Refused(pdu[1])
+            return () if pdu == setting.pdu else None
+
+        return self._wrap(unit, setting.pdu, taken)
+
+    def _wrap(self, unit: int, pdu: bytes, found_in: Callable[[bytes], Found | None]) -> tuple[bytes, AnswerIn]:
         self._number = number = (self._number + 1) & 0xFFFF
 
         def answer_in(heard: bytes) -> Found | None:
@@ -117,12 +183,15 @@ class Tcp:
                 if len(heard) < 6 + length:
                     return None
                 if (transaction, protocol, of) == (number, 0, unit):
-                    return _pdu(heard[7 : 6 + length], question)
+                    return found_in(heard[7 : 6 + length])
                 heard = heard[6 + max(length, 2) :]
             return None
 
-        pdu = question.pdu
         return struct.pack(">HHHB", number, 0, len(pdu) + 1, unit) + pdu, answer_in
+
+
+def _with_crc(body: bytes) -> bytes:
+    return body + crc16_modbus(body).to_bytes(2, "little")
 
 
 def _rtu_at(heard: bytes, unit: int, question: Question) -> Found | None:
@@ -130,7 +199,7 @@ def _rtu_at(heard: bytes, unit: int, question: Question) -> Found | None:
         return None
     size = 5 if heard[1] & 0x80 else 5 + question.answer_bytes
     frame = heard[:size]
-    if len(frame) < size or crc16_modbus(frame[:-2]) != int.from_bytes(frame[-2:], "little"):
+    if len(frame) < size or _with_crc(frame[:-2]) != frame:
         return None
     return _pdu(frame[1:-2], question)
 

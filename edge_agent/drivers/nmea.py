@@ -47,7 +47,7 @@ class NmeaDriver:
         data = await self._source.read(EPOCH_ENDS_S if open_rows else self.silence_s or None)
         if data is None:
             if open_rows:
-                return [_sample(row) for row in self._epochs.flush()]
+                return [sample_of_row(row) for row in self._epochs.flush()]
             raise LinkDown(f"no byte for {self.silence_s:g} s")
         return self._take(self._framer.feed(data))
 
@@ -55,7 +55,7 @@ class NmeaDriver:
         """Close the line; what was complete comes out, half a sentence is a reject."""
         await self._source.close()
         left = self._take(self._framer.flush())
-        left.extend(_sample(row) for row in self._epochs.flush())
+        left.extend(sample_of_row(row) for row in self._epochs.flush())
         return left
 
     def notes(self) -> dict[str, int]:
@@ -70,9 +70,10 @@ class NmeaDriver:
             if isinstance(sentence, FrameRejected):
                 out.append(sentence)
             else:
-                out.extend(_sample(row) for row in self._epochs.push(sentence, arrived_ns))
+                out.extend(sample_of_row(row) for row in self._epochs.push(sentence, arrived_ns))
         return out
 
 
-def _sample(row: NmeaRow) -> Sample:
+def sample_of_row(row: NmeaRow) -> Sample:
+    """An epoch's numbers as a sample."""
     return Sample(row.observed_at_ns, row.arrived_ns, tuple(Number(*each) for each in row.numbers))

@@ -8,6 +8,7 @@ from typing import NamedTuple, Protocol
 from device_profiles.quality import Flag
 from device_profiles.rejects import FrameRejected
 from device_profiles.wire.values import Value
+from edge_agent.outbox.types import Mark
 from harkara_io.errors import HarkaraError
 
 
@@ -51,10 +52,12 @@ class Text(NamedTuple):
     Attributes:
         channel: Name within the device.
         text: As the device said it; at most `device_profiles.wire.limits.MAX_TEXT_BYTES` long.
+        is_event: Whether it stands for an instant; else it is a state that a device repeats, and news when it changes.
     """
 
     channel: str
     text: str
+    is_event: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,12 +69,14 @@ class Sample:
         arrived_ns: When its first byte was read, by the wall clock. [ns]
         numbers: Each channel at most once.
         texts: What it said in words.
+        marks: How far files have been read with this sample; kept when it is accepted, and with it.
     """
 
     observed_at_ns: int | None
     arrived_ns: int
     numbers: tuple[Number, ...]
     texts: tuple[Text, ...] = ()
+    marks: tuple[Mark, ...] = ()
 
     @property
     def readings(self) -> int:

@@ -5,8 +5,9 @@ from __future__ import annotations
 from device_profiles.engine.rows import Decoded, Mantissa, Row
 from device_profiles.quality import Flag
 from device_profiles.rejects import FrameRejected
+from device_profiles.wire.limits import MAX_TEXT_BYTES
 from device_profiles.wire.values import Scaled, Value
-from edge_agent.drivers.ports import Number, Read, Sample
+from edge_agent.drivers.ports import Number, Read, Sample, Text
 
 
 def reads_of(decoded: Decoded | FrameRejected, arrived_ns: int) -> list[Read]:
@@ -18,7 +19,7 @@ def reads_of(decoded: Decoded | FrameRejected, arrived_ns: int) -> list[Read]:
     """
     if isinstance(decoded, FrameRejected):
         return [decoded]
-    return [sample_of(row, arrived_ns) for row in decoded.rows if row.channels]
+    return [sample_of(row, arrived_ns) for row in decoded.rows if row.channels or row.texts]
 
 
 def sample_of(row: Row, arrived_ns: int) -> Sample:
@@ -37,7 +38,13 @@ def sample_of(row: Row, arrived_ns: int) -> Sample:
     observed_at_ns = row.observed_at_ns
     if observed_at_ns is None and row.age_ns is not None:
         observed_at_ns = arrived_ns - row.age_ns
-    return Sample(observed_at_ns, arrived_ns, tuple(numbers))
+    texts = []
+    for channel, text in row.texts:
+        if len(text.encode()) <= MAX_TEXT_BYTES:
+            texts.append(Text(channel, text, is_event=False))
+        else:
+            numbers.append(Number(channel, "", None, Flag.MISSING, "invalid"))
+    return Sample(observed_at_ns, arrived_ns, tuple(numbers), tuple(texts))
 
 
 def _value(mantissa: Mantissa, exponent: int | None) -> Value | None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import errno
 import select
 import struct
 from datetime import timedelta
@@ -15,6 +14,7 @@ from device_profiles.engine.profile import Profile
 from device_profiles.wire.values import Scaled
 from edge_agent.clock import Clock
 from edge_agent.drivers.fd import readable
+from edge_agent.drivers.gpio_line import GPIOD_MISSING, why_not
 from edge_agent.drivers.ports import LinkDown, NotReady, Number, Read, Sample
 from edge_agent.drivers.profiled import reads_of
 from edge_agent.drivers.pulse_count import CountFile
@@ -164,7 +164,7 @@ class GpioEdges:
             import gpiod  # noqa: PLC0415 - an extra: only who has contacts to count installs it
             from gpiod.line import Bias, Clock, Edge  # noqa: PLC0415
         except ImportError:
-            raise LinkDown("the Python package gpiod is missing: pip install harkara[gpio]") from None
+            raise LinkDown(GPIOD_MISSING) from None
         settings = gpiod.LineSettings(
             edge_detection=Edge.FALLING,
             bias=Bias.PULL_UP,
@@ -176,7 +176,7 @@ class GpioEdges:
                 str(self._chip), consumer=f"harkara {self._name}", config={self._line: settings}, event_buffer_size=1024
             )
         except OSError as exc:
-            raise LinkDown(self._why(exc)) from exc
+            raise LinkDown(why_not(self._chip, self._line, exc)) from exc
         return int(self._request.fd)
 
     def read(self) -> list[int]:
@@ -192,12 +192,3 @@ class GpioEdges:
         request, self._request = self._request, None
         if request is not None:
             request.release()
-
-    def _why(self, exc: OSError) -> str:
-        if exc.errno in {errno.ENOENT, errno.ENODEV}:
-            return f"{self._chip} is not there: `gpiodetect` lists the chips"
-        if exc.errno in {errno.EACCES, errno.EPERM}:
-            return f"no permission for {self._chip}: add this user to the group gpio"
-        if exc.errno == errno.EBUSY:
-            return f"{self._chip} line {self._line} is in use by another program: `gpioinfo` names it"
-        return f"{self._chip} line {self._line}: {exc.strerror or exc}"

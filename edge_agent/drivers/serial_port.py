@@ -6,10 +6,13 @@ import asyncio
 import errno
 import os
 import termios
+import time
+from contextlib import nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
+from edge_agent.drivers.direction import Direction
 from edge_agent.drivers.fd import readable, writable
 from edge_agent.drivers.ports import LinkDown
 from edge_agent.drivers.watch import carried
@@ -59,14 +62,17 @@ class SerialPort:
     Attributes:
         path: Device file, best a stable name (``/dev/serial/by-id/...`` or ``by-path``).
         format: Speed and character.
+        direction: Turns an RS-485 transceiver; None where the adapter does it.
     """
 
     starts_clean = False
 
-    def __init__(self, path: Path, baud: int | LineFormat) -> None:
+    def __init__(self, path: Path, baud: int | LineFormat, direction: Direction | None = None) -> None:
         self.path = path
+        self.direction = direction
         self.format = baud if isinstance(baud, LineFormat) else LineFormat(baud)
         self._port: serial.Serial | None = None
+        self._heard_s = 0.0
 
     async def open(self) -> None:
         """Open and configure the port; bytes that came before are dropped, they have no time.
@@ -80,6 +86,12 @@ class SerialPort:
                 self._port = await asyncio.to_thread(_open, self.path, self.format)
         except TimeoutError:
             raise LinkDown(f"{self.path} does not open: is the adapter hung?") from None
+        if self.direction is not None:
+            try:
+                self.direction.opened(int(self._port.fileno()), self.path)
+            except LinkDown:
+                await self.close()
+                raise
 
     async def read(self, timeout_s: float | None) -> bytes | None:
         """The next bytes, seldom none; None when ``timeout_s`` passed without any.
@@ -89,8 +101,10 @@ class SerialPort:
         """
         assert self._port is not None, "read follows open"
         fd = int(self._port.fileno())
-        if not await readable(fd, timeout_s=timeout_s):
+        heard_s = await readable(fd, timeout_s=timeout_s)
+        if not heard_s:
             return None
+        self._heard_s = heard_s
         try:
             data = os.read(fd, READ_BYTES_MAX)
         except BlockingIOError:
@@ -111,17 +125,30 @@ class SerialPort:
         assert self._port is not None, "write follows open"
         fd = int(self._port.fileno())
         carried(data, sent=True)
+        if self.direction is not None:
+            await self.direction.before()
+            try:
+                await self._send(fd, data)
+            finally:
+                await self.direction.after(fd)
+            return
+        await self._send(fd, data)
+
+    async def _send(self, fd: int, data: bytes) -> None:
         try:
-            async with asyncio.timeout(WRITE_S_MAX):
+            data = _written(fd, data)
+            async with asyncio.timeout(WRITE_S_MAX) if data else nullcontext():
                 while data:
-                    try:
-                        data = data[os.write(fd, data) :]
-                    except BlockingIOError:
-                        await writable(fd)
+                    await writable(fd)
+                    data = _written(fd, data)
         except TimeoutError:
             raise LinkDown(f"{self.path} takes no bytes: is the adapter hung?") from None
         except OSError as exc:
             raise LinkDown(f"{self.path} is gone ({exc.strerror})") from exc
+
+    def heard_ago_s(self) -> float:
+        """How long ago the bytes of the last read could be read. [s]."""
+        return time.monotonic() - self._heard_s
 
     async def send_break(self, seconds: float) -> None:
         """Hold the line in its break state.
@@ -152,11 +179,21 @@ class SerialPort:
     async def close(self) -> None:
         """Close the port; never raises."""
         port, self._port = self._port, None
+        if self.direction is not None:
+            self.direction.closed()
         if port is not None:
             try:
                 port.close()
             except OSError:
                 return
+
+
+def _written(fd: int, data: bytes) -> bytes:
+    """What is left of ``data`` when the kernel takes no more."""
+    try:
+        return data[os.write(fd, data) :]
+    except BlockingIOError:
+        return data
 
 
 def _open(path: Path, line: LineFormat) -> serial.Serial:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import errno
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Final
@@ -20,7 +21,13 @@ ATTRIBUTE_BYTES_MAX: Final = 4096
 ANSWER_S_MAX: Final = 15.0
 """A conversion on a 1-Wire bus takes 0.75 s for each sensor; a bus that takes this long hangs. [s]"""
 
-_BUSES: Final = {"iio": ("bus/iio/devices", "iio:device*"), "w1": ("bus/w1/devices", "*-*")}
+_BUSES: Final = {
+    "iio": ("bus/iio/devices", "iio:device*"),
+    "hwmon": ("class/hwmon", "hwmon*"),
+    "w1": ("bus/w1/devices", "*-*"),
+}
+_LABELLED: Final = re.compile(r"([a-z]+)\((.+)\)_([a-z]+)")
+"""An attribute by what the kernel calls its sensor: ``temp(Tctl)_input`` is the ``tempN_input`` of that label."""
 
 
 class SysfsInstrument:
@@ -34,7 +41,7 @@ class SysfsInstrument:
         """Prepare.
 
         Args:
-            profile: Of transport ``iio`` or ``w1``.
+            profile: Of transport ``iio``, ``hwmon`` or ``w1``.
             clock: For arrivals.
             folder: The sensor's own; looked for under ``root`` at each opening when None.
             root: Where the kernel's tree is mounted.
@@ -47,6 +54,11 @@ class SysfsInstrument:
         self._profile, self._clock, self._given, self._root = profile, clock, folder, root
         self._folder: Path | None = None
         self._asking: asyncio.Task[bytes] | None = None
+
+    @property
+    def sought(self) -> str:
+        """What is looked for, in words."""
+        return f"kernel driver {self.service}" if self.service else f"{self._kind} {self._pattern}"
 
     async def open(self) -> None:
         """Find the folder.
@@ -95,6 +107,10 @@ class SysfsInstrument:
             if self._kind == "w1":
                 if each.match(self._pattern):
                     yield each
+            elif self._kind == "hwmon":
+                # Several drivers offer a temp1_input: only the name tells them apart.
+                if _text(each / "name") == self.service:
+                    yield each
             elif self.service in {_text(each / "name"), (each / "driver").resolve().name} or self._has_all(each):
                 yield each
 
@@ -108,7 +124,7 @@ class SysfsInstrument:
         trouble: OSError | None = None
         for name in self._files:
             try:
-                with (self._folder / name).open("rb") as attribute:
+                with _attribute(self._folder, name).open("rb") as attribute:
                     text = attribute.read(ATTRIBUTE_BYTES_MAX).decode("ascii", "replace")
             except OSError as exc:
                 trouble = exc
@@ -118,6 +134,18 @@ class SysfsInstrument:
             hint = "unplugged?" if trouble.errno in {errno.ENOENT, errno.ENODEV} else trouble.strerror
             raise LinkDown(f"{self._folder}: no attribute can be read ({hint})") from trouble
         return "".join(lines).encode()
+
+
+def _attribute(folder: Path, name: str) -> Path:
+    """The file of an attribute; raises ``FileNotFoundError`` where no sensor of the folder has the label."""
+    labelled = _LABELLED.fullmatch(name)
+    if labelled is None:
+        return folder / name
+    kind, label, what = labelled.groups()
+    for each in sorted(folder.glob(f"{kind}*_label")):
+        if _text(each) == label:
+            return folder / f"{each.name.removesuffix('_label')}_{what}"
+    raise FileNotFoundError(errno.ENOENT, f"no {kind} sensor is labelled {label}", str(folder))
 
 
 def _text(path: Path) -> str:

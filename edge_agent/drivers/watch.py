@@ -73,6 +73,12 @@ def carried(data: bytes, *, sent: bool) -> None:
         watch.carried(data, sent=sent)
 
 
+def is_hurried() -> bool:
+    """Whether a measurement is wanted now; it stays wanted."""
+    watch = _WATCH.get()
+    return watch is not None and watch.hurry.is_set()
+
+
 def hurried() -> bool:
     """Whether a measurement is wanted now; it is then not wanted any more."""
     watch = _WATCH.get()

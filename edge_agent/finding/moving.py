@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-import struct
-from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final
 
-from device_profiles.checksums import crc16_modbus
-from edge_agent.drivers.modbus_frames import EXCEPTIONS, Envelope, Question, Refused
+from edge_agent.drivers.modbus_frames import Envelope, Question, Refused, Setting
 from edge_agent.drivers.sdi12 import BREAK_S, MARKING_S
 from edge_agent.drivers.sdi12_lines import line_of
 from edge_agent.drivers.shared_line import NoAnswer, SharedLine
@@ -17,7 +14,6 @@ from harkara_io.errors import HarkaraError
 
 WRITE_REGISTER: Final = 6
 """Write single register (Modbus application protocol V1.1b3, 6.6)."""
-TRANSACTION: Final = 0x4841
 
 
 class NotMoved(HarkaraError):
@@ -107,14 +103,13 @@ async def move_slave(bus: SharedLine, envelope: Envelope, old: int, new: int, re
         raise NotMoved(f"register {register} holds {kept[0]}, not the address {old}; nothing was written")
     if await _ask(bus, envelope, new, PROBE) is not None:
         raise NotMoved(f"a slave answers at {new} already; choose another address")
-    data, answer_in = _writing(envelope, old, new, register)
+    data, answer_in = envelope.wrap_setting(old, Setting(WRITE_REGISTER, register, new))
     try:
-        refused = await bus.ask(data, answer_in, PATIENCE_S)
+        said = await bus.ask(data, answer_in, PATIENCE_S)
     except NoAnswer:
-        refused = 0  # some change their address before they answer: asking there tells
-    if refused:
-        words = EXCEPTIONS.get(refused, "unknown")
-        raise NotMoved(f"the slave refuses (exception {refused}: {words}); some need a switch or their own tool")
+        said = ()  # some answer from their new address, or not at all: asking there tells
+    if isinstance(said, Refused):
+        raise NotMoved(f"the slave refuses ({said.words}); some need a switch or their own tool")
     there = await _ask(bus, envelope, new, PROBE)
     if there is None:
         if await _ask(bus, envelope, old, PROBE) is None:
@@ -134,33 +129,6 @@ async def _ask(bus: SharedLine, envelope: Envelope, unit: int, asked: Question) 
     except NoAnswer as exc:
         # Two at one address answer at once: what comes is no answer, but somebody is there.
         return Refused(0) if exc.heard else None
-
-
-def _writing(envelope: Envelope, old: int, new: int, register: int) -> tuple[bytes, Callable[[bytes], int | None]]:
-    """The request, and what finds its answer: the exception code, nought when it was done."""
-    pdu = struct.pack(">BHH", WRITE_REGISTER, register, new)
-    refusal = bytes((WRITE_REGISTER | 0x80,))
-    if envelope.names_its_question:
-        data = struct.pack(">HHHB", TRANSACTION, 0, len(pdu) + 1, old) + pdu
-        head = data[:4]
-
-        def found(heard: bytes) -> int | None:
-            at = heard.find(head)
-            said = heard[at + 7 :] if at >= 0 else b""
-            return 0 if said.startswith(pdu) else said[1] if said[:1] == refusal and len(said) > 1 else None
-
-        return data, found
-
-    def framed(unit: int, body: bytes) -> bytes:
-        frame = bytes((unit,)) + body
-        return frame + crc16_modbus(frame).to_bytes(2, "little")
-
-    def answer_in(heard: bytes) -> int | None:
-        if framed(old, pdu) in heard or framed(new, pdu) in heard:
-            return 0
-        return next((code for code in EXCEPTIONS if framed(old, refusal + bytes((code,))) in heard), None)
-
-    return framed(old, pdu), answer_in
 
 
 def _words(said: bytes) -> str:

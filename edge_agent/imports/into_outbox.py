@@ -19,6 +19,9 @@ from harkara_io.log_errors import LogFull
 
 GROUP_ROWS: Final = 2_000
 """Rows of one commit."""
+KIND_PREFIX: Final = "import/"
+KIND_VERSION: Final = 1
+"""Of how files without a profile name channels and units."""
 
 
 class OutboxFull(HarkaraError):
@@ -93,8 +96,14 @@ class IntoOutbox:
     def _builder(self, row: ImportedRow) -> BlockBuilder:
         builder = self._builders.get(row.device)
         if builder is None:
-            profile = catalogue.load(row.profile)
-            ref = ProfileRef(profile.id, profile.version, profile.digest)
-            builder = BlockBuilder(self._agent, row.device, ref, self._clock, seal_after_s=0)
+            builder = BlockBuilder(self._agent, row.device, _ref(row.profile), self._clock, seal_after_s=0)
             self._builders[row.device] = builder
         return builder
+
+
+def _ref(profile: str) -> ProfileRef:
+    """A profile of the catalogue, or the name of a kind of file, whose rows bring their units along."""
+    if profile.startswith(KIND_PREFIX):
+        return ProfileRef(profile, KIND_VERSION, bytes(8))
+    found = catalogue.load(profile)
+    return ProfileRef(found.id, found.version, found.digest)

@@ -3,12 +3,20 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from hashlib import blake2b
+from pathlib import Path
 from typing import NamedTuple, Protocol
 
-from edge_agent.drivers.ports import Sample
+from edge_agent.drivers.ports import Number, Sample
+from harkara_io.errors import HarkaraError
+
+
+class ImportRefused(HarkaraError):
+    """The file cannot be imported; says why."""
+
+    exit_status = 2
 
 
 class ImportedRow(NamedTuple):
@@ -57,11 +65,20 @@ class Counts:
     rejects: Counter[str] = field(default_factory=Counter)
     notes: Counter[str] = field(default_factory=Counter)
 
+    def take(self, numbers: Iterable[Number]) -> None:
+        """Count the values of a row: those with a number, and the others by their reason."""
+        for number in numbers:
+            if number.value is None:
+                self.missing[number.reason or "unknown"] += 1
+            else:
+                self.readings += 1
+
 
 class Importer(Protocol):
     """One file being read."""
 
     counts: Counts
+    path: Path
 
     def rows(self) -> Iterator[ImportedRow]:
         """Every row, in the order of the file; counts grow on the way."""

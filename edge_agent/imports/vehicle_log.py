@@ -19,7 +19,7 @@ from device_profiles.engine.payload import Payload
 from device_profiles.engine.profile import Profile
 from device_profiles.mavlink import table
 from device_profiles.rejects import FrameRejected
-from edge_agent.drivers.ports import Number, Sample, Text
+from edge_agent.drivers.ports import Sample, Text
 from edge_agent.drivers.profiled import sample_of
 from edge_agent.imports.model import Counts, ImportedRow, key_of
 from edge_agent.telemetry.events import HEARD, VehicleEvents
@@ -183,7 +183,7 @@ class VehicleLog:
             return
         for number, row in enumerate(decoded.rows):
             sample = sample_of(row, observed_at_ns)
-            self._count(sample.numbers)
+            self.counts.take(sample.numbers)
             if all(each.value is None for each in sample.numbers):
                 continue
             key = key_of(
@@ -221,13 +221,6 @@ class VehicleLog:
             self._said.clear()
         self._said[frame.data] += 1
         return frame.message, frame.data, self._said[frame.data]
-
-    def _count(self, numbers: tuple[Number, ...]) -> None:
-        for number in numbers:
-            if number.value is None:
-                self.counts.missing[number.reason or "unknown"] += 1
-            else:
-                self.counts.readings += 1
 
     def _name(self, frame: Frame, profile: Profile, vehicle: int) -> str:
         who = "" if frame.system == vehicle else f"s{frame.system}-"

@@ -9,9 +9,10 @@ from dataclasses import replace
 from device_profiles.wire.delivery.ports import BlockRef
 from device_profiles.wire.digest import DIGEST_BYTES, PREVIOUS_OF_FIRST, chain
 from device_profiles.wire.model import LossRecord
+from edge_agent.outbox import marks
 from edge_agent.outbox.records import key_of, parse_loss
 from edge_agent.outbox.state import OpenSlot, State, chunk_record
-from edge_agent.outbox.types import Accept, Identity, OpenChunk, Remember, Seal, Sealed
+from edge_agent.outbox.types import Accept, Identity, Mark, OpenChunk, Remember, Seal, Sealed
 
 _LOSSES_PER_BLOCK = 16
 
@@ -33,13 +34,15 @@ class Group:
         self._state = state
         self._fresh: dict[int, bytes] = {}
 
-    def run(self, steps: Sequence[Accept | Seal | Remember]) -> None:
+    def run(self, steps: Sequence[Accept | Seal | Remember | Mark]) -> None:
         """Carry out all steps. Raises `ValueError` when a block does not hold what its device has open."""
         for step in steps:
             if isinstance(step, Accept):
                 self._accept(step.chunk)
             elif isinstance(step, Remember):
                 self._remember(step.keys)
+            elif isinstance(step, Mark):
+                marks.put(self._connection, [step])
             else:
                 self._seal(step)
         self._connection.executemany("INSERT INTO open_chunk (id, record) VALUES (?, ?)", self._fresh.items())

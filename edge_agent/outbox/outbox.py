@@ -26,7 +26,7 @@ from edge_agent.outbox.reading import OutboxReading
 from edge_agent.outbox.records import FORMAT, OWNER, TOTALS, Owner, Totals, put
 from edge_agent.outbox.salvage import Salvage, successor
 from edge_agent.outbox.state import State, load
-from edge_agent.outbox.types import Accept, Committed, Remember, Seal
+from edge_agent.outbox.types import Accept, Committed, Mark, Remember, Seal
 from harkara_io.kept_log import log_incident
 from harkara_io.log_errors import Incident, LogError, LogForeign, LogFull
 from harkara_io.log_salvage import Reader
@@ -37,6 +37,7 @@ _RESERVE_PAGES = 24
 _BLOCKS_MAX = 1 << 40
 _SHELF_SHARE = 16
 _KEY_BYTES = 12
+_MARK_BYTES = 512
 
 
 class Outbox(OutboxReading):
@@ -151,7 +152,7 @@ class Outbox(OutboxReading):
         self._state = self._write(transaction, pages=pages)
         self._begun = True
 
-    def commit(self, steps: Sequence[Accept | Seal | Remember]) -> Committed:
+    def commit(self, steps: Sequence[Accept | Seal | Remember | Mark]) -> Committed:
         """The group commit: accept rows, seal blocks, and delete what riding receipts allow, in one transaction.
 
         Returns:
@@ -249,12 +250,14 @@ class Outbox(OutboxReading):
     def _riding_pages(self) -> int:
         return min(_TRIMMED_PER_COMMIT, sum(seqs.count for seqs in self._riding.values())) // 4
 
-    def _need_bytes(self, steps: Sequence[Accept | Seal | Remember]) -> int:
+    def _need_bytes(self, steps: Sequence[Accept | Seal | Remember | Mark]) -> int:
         """More than the steps can take: a block is never longer than the rows it is made of."""
         need = 0
         for step in steps:
             if isinstance(step, Accept):
                 need += len(step.chunk.data) + 128
+            elif isinstance(step, Mark):
+                need += _MARK_BYTES + 2 * len(step.file)
             elif isinstance(step, Remember):
                 need += 2 * _KEY_BYTES * len(step.keys)  # pages split in halves
             else:
@@ -264,12 +267,10 @@ class Outbox(OutboxReading):
     def _make_sure_of_room(self, need: int) -> None:
         if not need:
             return
-        if self._log is None:
-            self._write(lambda _connection: None)  # the last move to a new file got stuck half-way
         reserve = _RESERVE_PAGES * FORMAT.page_bytes
-        if self._file.room_bytes < need + reserve and self._riding:
+        if self._room_bytes() < need + reserve and self._riding:
             self.flush()
-        room = self._file.room_bytes
+        room = self._room_bytes()
         if room < need + reserve:
             raise LogFull("the outbox is full", excess_bytes=need + reserve - room, disk=False)
 

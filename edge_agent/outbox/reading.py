@@ -8,9 +8,10 @@ from collections.abc import Sequence
 from device_profiles.wire.delivery.ports import BlockRef, SegmentSpan
 from device_profiles.wire.digest import block_digest, computed_digest
 from device_profiles.wire.intervals import EMPTY, IntervalSet
+from edge_agent.outbox import marks
 from edge_agent.outbox.records import SEQ_BITS, SEQ_MASK, Segment, key_of
 from edge_agent.outbox.state import State, open_chunks
-from edge_agent.outbox.types import BlockUnreadable, OpenChunk, OutboxStats
+from edge_agent.outbox.types import BlockUnreadable, Mark, OpenChunk, OutboxStats
 from harkara_io.kept_log import KeptLog
 from harkara_io.log_errors import Incident, LogError
 
@@ -75,6 +76,11 @@ class OutboxReading(KeptLog):
 
         with self.lock:
             return self._read(ask)
+
+    def marks(self) -> list[Mark]:
+        """How far the files of all devices have been read."""
+        with self.lock:
+            return self._read(marks.load)
 
     def segments(self, after_ordinal: int, limit: int) -> list[SegmentSpan]:
         """At most ``limit`` segments with an ordinal above ``after_ordinal``, in order."""

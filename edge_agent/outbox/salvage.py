@@ -15,6 +15,7 @@ from device_profiles.wire.decode import verify
 from device_profiles.wire.intervals import EMPTY, IntervalSet
 from device_profiles.wire.model import BlockHeader, LossReason, LossRecord
 from device_profiles.wire.rejected import BlockRejected
+from edge_agent.outbox import marks
 from edge_agent.outbox.records import (
     OWNER,
     SEGMENTS,
@@ -78,6 +79,7 @@ class Salvage:
         pending += self._copy_chunks()
         reported = self._copy_losses()
         self._copy_imported()
+        self._copy_marks()
         self._finish(reason, pending, sizes, reported)
 
     def _copy_blocks(self) -> tuple[int, tuple[int, int, int]]:
@@ -161,6 +163,12 @@ class Salvage:
         if keys:
             self._target.execute("CREATE TABLE IF NOT EXISTS imported (id INTEGER PRIMARY KEY)")
             self._target.executemany("INSERT OR IGNORE INTO imported (id) VALUES (?)", keys)
+
+    def _copy_marks(self) -> None:
+        """How far files have been read, where there are any: without it they would be read again."""
+        found = [mark for row in self._reader.rows("mark", "id", "record") if (mark := marks.parse(row[1])) is not None]
+        if found:
+            marks.put(self._target, found)
 
     def _copy_losses(self) -> dict[int, IntervalSet]:
         """Copy loss records; gives the seqs they cover by segment id."""

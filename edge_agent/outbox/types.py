@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from device_profiles.wire.delivery.ports import BlockRef
@@ -102,6 +102,21 @@ class Remember:
     """
 
     keys: tuple[int, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Mark:
+    """How far a device has read a file; it holds once the rows before it do, so both are committed together.
+
+    Attributes:
+        device: Device id.
+        file: Path of the file.
+        place: What its reader needs to go on from there.
+    """
+
+    device: str
+    file: str
+    place: Mapping[str, int | str]
 
 
 @dataclass(frozen=True, slots=True)

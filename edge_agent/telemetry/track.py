@@ -15,6 +15,8 @@ GAP_NS_MAX: Final = 2_000_000_000
 """Longer without a position, and nothing is said of what lies between. [ns]"""
 ACCELERATION: Final = 5.0
 """What a survey drone turns or brakes with at most: the bound is half of it times half the gap squared. [m/s2]"""
+TURN: Final = 15.0
+"""What its turning changes by at most, for the bound of an attitude in the same way. [rad/s2]"""
 POINTS_MAX: Final = 20_000
 """Kept of a live flight; an hour at five a second."""
 _EARTH_M: Final = 6_371_008.8
@@ -83,6 +85,11 @@ class Track:
         """Time of the newest position; None without one. [ns]."""
         return self._fixes[-1].at_ns if self._fixes else None
 
+    @property
+    def newest_attitude_ns(self) -> int | None:
+        """Time of the newest attitude; None without one. [ns]."""
+        return self._attitudes[-1].at_ns if self._attitudes else None
+
     def add(self, fix: Fix) -> None:
         """Take a position; one of the same instant as another changes nothing."""
         _insert(self._fixes, fix, self._points_max)
@@ -114,15 +121,30 @@ class Track:
 
     def attitude_at(self, at_ns: int) -> Attitude | None:
         """Which way it lay; None where it is not known."""
+        around = self._attitudes_around(at_ns)
+        if around is None:
+            return None
+        before, after = around
+        return before if before.at_ns == at_ns else _slerp(before, after, at_ns)
+
+    def attitude_error(self, at_ns: int) -> float:
+        """Bound of the error of `attitude_at` by interpolating; half a turn where it is not known. [rad]."""
+        around = self._attitudes_around(at_ns)
+        if around is None:
+            return math.pi
+        before, after = around
+        if before.at_ns == at_ns:
+            return 0.0
+        return min(math.pi, 0.5 * TURN * ((after.at_ns - before.at_ns) / 2e9) ** 2)
+
+    def _attitudes_around(self, at_ns: int) -> tuple[Attitude, Attitude] | None:
         found = bisect_left(self._attitudes, at_ns, key=lambda each: each.at_ns)
         if found < len(self._attitudes) and self._attitudes[found].at_ns == at_ns:
-            return self._attitudes[found]
+            return self._attitudes[found], self._attitudes[found]
         if not 0 < found < len(self._attitudes):
             return None
         before, after = self._attitudes[found - 1], self._attitudes[found]
-        if after.at_ns - before.at_ns > GAP_NS_MAX:
-            return None
-        return _slerp(before, after, at_ns)
+        return (before, after) if after.at_ns - before.at_ns <= GAP_NS_MAX else None
 
 
 def _insert(points: list[_Point], point: _Point, most: int) -> None:
@@ -156,6 +178,34 @@ def _slerp(before: Attitude, after: Attitude, at_ns: int) -> Attitude:
     mixed = [weights[0] * a + weights[1] * b for a, b in zip(before[1:], after[1:], strict=True)]
     norm = math.sqrt(sum(part * part for part in mixed))
     return Attitude(at_ns, *(part / norm for part in mixed))
+
+
+def quaternion(at_ns: int, roll: float, pitch: float, yaw: float) -> Attitude:
+    """An attitude from the angles that autopilots tell: yaw, then pitch, then roll. [rad]."""
+    (sr, cr), (sp, cp), (sy, cy) = ((math.sin(angle / 2), math.cos(angle / 2)) for angle in (roll, pitch, yaw))
+    return Attitude(
+        at_ns,
+        cr * cp * cy + sr * sp * sy,
+        sr * cp * cy - cr * sp * sy,
+        cr * sp * cy + sr * cp * sy,
+        cr * cp * sy - sr * sp * cy,
+    )
+
+
+def euler(attitude: Attitude) -> tuple[float, float, float]:
+    """Roll, pitch and yaw of an attitude. [rad]."""
+    _, w, x, y, z = attitude
+    return (
+        math.atan2(2 * (w * x + y * z), 1 - 2 * (x * x + y * y)),
+        math.asin(max(-1.0, min(1.0, 2 * (w * y - z * x)))),
+        math.atan2(2 * (w * z + x * y), 1 - 2 * (y * y + z * z)),
+    )
+
+
+def angle_between(one: Attitude, other: Attitude) -> float:
+    """The turn from one to the other. [rad]."""
+    cosine = abs(sum(a * b for a, b in zip(one[1:], other[1:], strict=True)))
+    return 2 * math.acos(min(1.0, cosine))
 
 
 def distance_m(one: Fix | Place, other: Fix | Place) -> float:

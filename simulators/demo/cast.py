@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import secrets
 import sys
+import time
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
@@ -46,6 +47,7 @@ class Cast:
         recording: The receiver to replay, or None.
         flight_s: When the drone must have landed; nought without a drone. [s]
         page: Address of the collector's page.
+        started_at_ns: When the agent was started first, by this machine's clock. [ns]
     """
 
     stage: Stage
@@ -55,6 +57,7 @@ class Cast:
     recording: Path | None
     flight_s: float = 0.0
     page: str = ""
+    started_at_ns: int = 0
     broker: Broker = field(init=False)
     collector: Process = field(init=False)
     agent: Process = field(init=False)
@@ -92,6 +95,7 @@ class Cast:
         """Start sensors, plain publisher and agent; on return the station has begun to speak."""
         self.start_sensors(first_number=1)
         self._start_plain()
+        self.started_at_ns = time.time_ns()
         self.agent = self.stage.harkara("agent", "agent", "run", "--config", str(self.layout.agent_config))
         wait_for(self.agent_status, "the agent", timeout_s=_START_S, process=self.agent)
         truth = self.layout.truth(WEATHER)

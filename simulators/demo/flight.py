@@ -20,10 +20,20 @@ import numpy as np
 
 from simulators.cli_words import end_on_signals
 from simulators.demo.layout import AIR, DRONE
-from simulators.demo.survey import Home, Spot, Survey
 from simulators.emulators.mavlink_writer import Definition, Value
 from simulators.emulators.port import Measurement
-from simulators.emulators.vehicle import ATTITUDE, GLOBAL_POSITION_INT, GPS_RAW_INT, Vehicle
+from simulators.emulators.survey import Home, Spot, Survey
+from simulators.emulators.vehicle import Vehicle
+from simulators.emulators.vehicle_messages import (
+    ATTITUDE,
+    EXTENDED_SYS_STATE,
+    GLOBAL_POSITION_INT,
+    GPS_RAW_INT,
+    HEARTBEAT,
+    MISSION_CURRENT,
+    MISSION_ITEM_REACHED,
+    SYSTEM_TIME,
+)
 from simulators.pty_port import PtyPort
 from simulators.truth import Emission, TruthLog
 from simulators.world.fields import Points, World
@@ -40,6 +50,7 @@ ELEVATION_M: Final = 560.0
 _MS_NS: Final = 1_000_000
 _DRAIN_S: Final = 5.0
 
+_ARMED: Final = "base_mode, highest bit"
 _CHANNELS: Final[Mapping[int, tuple[str, tuple[tuple[str, str, int], ...]]]] = {
     GLOBAL_POSITION_INT.number: (
         "drone-position",
@@ -81,24 +92,38 @@ _CHANNELS: Final[Mapping[int, tuple[str, tuple[tuple[str, str, int], ...]]]] = {
             ("yaw_rate", "yawspeed", 0),
         ),
     ),
+    HEARTBEAT.number: (
+        "drone-status",
+        (
+            ("flight_mode", "custom_mode", 0),
+            ("vehicle_type", "type", 0),
+            ("autopilot", "autopilot", 0),
+            ("device_status", "system_status", 0),
+            ("armed", _ARMED, 0),
+        ),
+    ),
+    SYSTEM_TIME.number: ("drone-status", (("uptime", "time_boot_ms", 0),)),
+    EXTENDED_SYS_STATE.number: ("drone-status", (("landed_state", "landed_state", 0),)),
+    MISSION_CURRENT.number: ("drone-status", (("mission_item", "seq", 0),)),
+    MISSION_ITEM_REACHED.number: ("drone-status", (("mission_item_reached", "seq", 0),)),
 }
-"""Of the messages with a time of their own: who reads them, and each channel's field and digits after the point."""
+"""Of the messages that are read: who reads them, and each channel's field and digits after the point."""
 
 
-def said_text(definition: Definition, fields: Mapping[str, Value], boot_ns: int) -> tuple[str, str] | None:
-    """Who reads a message, and its values as a line of truth; None for messages without a time of their own."""
+def said_text(definition: Definition, fields: Mapping[str, Value], at_ns: int) -> tuple[str, str] | None:
+    """Who reads a message said at an instant, and its values as a line of truth; None for what nobody reads."""
     found = _CHANNELS.get(definition.number)
     if found is None:
         return None
     who, channels = found
     kinds = {name: kind for kind, name in definition.fields}
-    stamp = fields.get("time_boot_ms")
-    boot_ms = int(stamp) if isinstance(stamp, int) else int(fields["time_usec"]) // 1000
-    parts = [f'"time":"{iso(boot_ns + boot_ms * _MS_NS)}"']
+    parts = [f'"time":"{iso(at_ns)}"']
     for channel, name, digits in channels:
         value = fields.get(name, 0)
-        assert not isinstance(value, bytes)
-        if kinds[name] == "float":
+        if name == _ARMED:
+            value = int(fields["base_mode"]) >> 7
+        assert isinstance(value, int | float)
+        if kinds.get(name) == "float":
             parts.append(f'"{channel}":{struct.unpack("<f", struct.pack("<f", value))[0]!r}')
         else:
             parts.append(f'"{channel}":{value / 10**digits:.{digits}f}')
@@ -126,7 +151,7 @@ class Flight:
         self._world = World(seed=seed)
         self._home = Home(self._world.latitude_deg, self._world.longitude_deg, ELEVATION_M)
         self._survey = survey
-        self._vehicle = Vehicle()
+        self._vehicle = Vehicle(mission=self._home.mission(survey.corners))
         self._drone, self._air, self._folder = drone, air, folder
 
     def fly(self) -> None:
@@ -162,7 +187,7 @@ class Flight:
         heard = self._drone.has_reader()
         for definition, fields in self._vehicle.messages(measurement):
             frame = self._vehicle.frame(definition, fields, at_ns)
-            told = said_text(definition, fields, self._boot_ns)
+            told = said_text(definition, fields, at_ns)
             if told is not None:
                 who, text = told
                 logs[who].append(

@@ -10,6 +10,7 @@ from typing import Any, Final
 from simulators.demo.layout import AIR, DRONE, Layout
 from simulators.demo.places import Places, judge_places, read_places, split
 from simulators.demo.processes import run_harkara
+from simulators.demo.words import Word, judge_words
 from simulators.oracle import Stored, Verdict, Window, expectations, judge
 from simulators.truth import Emission, read_truth
 
@@ -55,6 +56,8 @@ class Figures:
         plain_lost: Of them, what its subscriber never received.
         placed: Instants of readings on board that have a place; nought without a drone.
         without_place: Such instants where no place could be known: the agent was dead, or heard no position.
+        attitudes: Of the instants, with the attitude of the drone.
+        events: What the drone did, in words: armed, its mode, in flight or not, mission items.
         place_error_p50_m: Half of the places are this near to where the sensor really was. [m]
         place_error_p95_m: 95 of a hundred are. [m]
         place_error_max_m: All are. [m]
@@ -78,6 +81,8 @@ class Figures:
     plain_lost: int
     placed: int = 0
     without_place: int = 0
+    attitudes: int = 0
+    events: int = 0
     place_error_p50_m: float = 0.0
     place_error_p95_m: float = 0.0
     place_error_max_m: float = 0.0
@@ -100,17 +105,22 @@ class Figures:
         )
 
 
-def judge_devices(layout: Layout, devices: Iterable[str], kills: Iterable[Kill]) -> tuple[Verdict, Places]:
-    """Compare every sensor's own log with what a query of its device gives, and places with where the drone was."""
+def judge_devices(layout: Layout, devices: Iterable[str], kills: Iterable[Kill]) -> tuple[Verdict, Places, int]:
+    """Compare every sensor's own log with what a query of its device gives, and places with where the drone was.
+
+    Returns:
+        Verdict, places, and how many stored readings are words.
+    """
     emissions = {device: list(read_truth(layout.truth(device))) for device in devices}
     windows = [window for device, said in emissions.items() for window in down_windows(device, said, kills)]
     expected = expectations(emission for said in emissions.values() for emission in said)
     placed: list[Stored] = []
     positions: list[int] = []
     instants: list[int] = []
+    words: list[Word] = []
 
     def stored() -> Iterator[Stored]:
-        for row in split((row for device in emissions for row in query(layout, device)), AIR, placed):
+        for row in split((row for device in emissions for row in query(layout, device, words)), AIR, placed):
             if row.device == AIR:
                 instants.append(row.observed_at_ns)
             elif row.device == DRONE[0] and row.channel == "latitude":
@@ -119,8 +129,9 @@ def judge_devices(layout: Layout, devices: Iterable[str], kills: Iterable[Kill])
 
     verdict = judge(expected, stored(), windows)
     if AIR not in emissions:
-        return verdict, Places()
-    return verdict, judge_places(read_places(layout.places), placed, instants, positions, verdict)
+        return verdict, Places(), 0
+    places = judge_places(read_places(layout.places), placed, instants, positions, verdict)
+    return verdict, places, judge_words(words, verdict)
 
 
 def down_windows(device: str, emissions: list[Emission], kills: Iterable[Kill]) -> Iterator[Window]:
@@ -132,20 +143,29 @@ def down_windows(device: str, emissions: list[Emission], kills: Iterable[Kill]) 
         yield Window(device, kill.killed_at_ns - _UNCOMMITTED_NS, end_ns + _OPENED_NS)
 
 
-def query(layout: Layout, device: str) -> Iterator[Stored]:
-    """Every stored reading of a device, by the command a user would type."""
+def query(layout: Layout, device: str, words: list[Word]) -> Iterator[Stored]:
+    """Every stored reading of a device, by the command a user would type; those that are texts go into ``words``."""
     answer = run_harkara("query", device, "--config", str(layout.collector_config), "--format", "json")
     for row in _rows(answer):
+        if isinstance(row["value"], str) and not isinstance(row["value"], _Numeral):
+            words.append(Word(device, str(row["channel"]), int(row["observed_at_ns"]), row["value"]))
+            continue
         if row["value"] is None:
             # A value the sensor said is missing: no reading.
             continue
         yield Stored(device, str(row["channel"]), int(row["observed_at_ns"]), float(row["value"]))
 
 
+class _Numeral(str):
+    """A number as it is written; what is text in the answer is a plain string."""
+
+    __slots__ = ()
+
+
 def _rows(answer: str) -> Iterator[dict[str, Any]]:
     if answer.lstrip().startswith("["):
-        yield from json.loads(answer, parse_float=str)
+        yield from json.loads(answer, parse_float=_Numeral)
         return
     for line in answer.splitlines():
         if line:
-            yield json.loads(line, parse_float=str)
+            yield json.loads(line, parse_float=_Numeral)

@@ -16,7 +16,7 @@ WEATHER: Final = "weather"
 GNSS: Final = "gnss"
 AIR: Final = "air"
 """The sensor on board of the drone."""
-DRONE: Final = ("drone-position", "drone-attitude", "drone-gnss")
+DRONE: Final = ("drone-position", "drone-attitude", "drone-gnss", "drone-status")
 """What reads the autopilot's messages, each through the profile of its name."""
 COLLECTOR_USER: Final = "harkara-collector"
 PLAIN_USER: Final = "plain"
@@ -185,7 +185,8 @@ def _on_board(layout: Layout, device: str) -> str:
 port = "{layout.port(AIR).absolute()}"
 format = "json"
 time = "time"
-place_from = "{DRONE[0]}"     # each reading gets the place between two of these positions"""
+place_from = "{DRONE[0]}"     # each reading gets the place between two of these positions
+attitude_from = "{DRONE[1]}"  # and the attitude"""
     else:
         reads = f'''driver = "mavlink"
 profile = "mavlink/{device.removeprefix("drone-")}"

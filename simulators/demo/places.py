@@ -13,6 +13,8 @@ from typing import Final
 from simulators.oracle import Stored, Verdict
 
 CHANNELS: Final = ("latitude", "longitude", "altitude", "position_error")
+ATTITUDE: Final = ("roll", "pitch", "yaw", "attitude_error")
+"""What the agent adds beside."""
 GAP_NS_MAX: Final = 2_000_000_000
 """Positions further apart than this give no place between them. [ns]"""
 STEPS_M: Final = 0.03
@@ -27,13 +29,15 @@ class Places:
     Attributes:
         placed: Readings' instants that have a place.
         without: Instants without, where positions were too far apart or not heard: what the agent should do.
-        readings: Stored values that are places, not readings of the sensor.
+        readings: Stored values that are places or attitudes, not readings of the sensor.
+        attitudes: Of the instants, with an attitude.
         errors_m: Of each place from the true one, in order of size. [m]
     """
 
     placed: int = 0
     without: int = 0
     readings: int = 0
+    attitudes: int = 0
     errors_m: list[float] = field(default_factory=list)
 
     def share(self, part: float) -> float:
@@ -59,7 +63,7 @@ def judge_places(
 
     Args:
         true: Where the sensor was.
-        placed: Stored values of `CHANNELS` of the sensor's device.
+        placed: Stored values of `CHANNELS` and `ATTITUDE` of the sensor's device.
         instants: When its stored readings were taken.
         positions: When the stored positions of the vehicle were.
         verdict: Of the sensors; a place further off than it says is altered, one that should be there is lost.
@@ -68,6 +72,7 @@ def judge_places(
     result = Places()
     for row in placed:
         result.readings += 1
+        result.attitudes += row.channel == ATTITUDE[-1]
         at = found.setdefault(row.observed_at_ns, {})
         if row.channel in at:
             verdict.duplicates += 1
@@ -76,15 +81,15 @@ def judge_places(
     known = sorted(set(positions))
     wanted = set(instants)
     for at_ns in sorted(wanted | found.keys()):
-        place = found.get(at_ns)
-        if place is None:
+        place = found.get(at_ns, {})
+        if not place.keys() & set(CHANNELS):
             if _lies_between(known, at_ns):
                 verdict.lost += len(CHANNELS)
                 verdict.note("no place, though positions lie around it", "air", "latitude", at_ns)
             else:
                 result.without += 1
             continue
-        if at_ns not in true or at_ns not in wanted or len(place) < len(CHANNELS):
+        if at_ns not in true or at_ns not in wanted or not place.keys() >= set(CHANNELS):
             verdict.unexpected += 1
             verdict.note("a place of nothing", "air", "latitude", at_ns)
             continue
@@ -101,7 +106,7 @@ def judge_places(
 def split(rows: Iterable[Stored], device: str, places: list[Stored]) -> Iterator[Stored]:
     """Readings of the sensors themselves; what are places of ``device`` goes into ``places``."""
     for row in rows:
-        if row.device == device and row.channel in CHANNELS:
+        if row.device == device and row.channel in (*CHANNELS, *ATTITUDE):
             places.append(row)
         else:
             yield row

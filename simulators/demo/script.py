@@ -103,17 +103,19 @@ class Script:
 
     def _judge(self) -> tuple[Figures, Verdict]:
         cast = self.cast
-        verdict, places = judge_devices(cast.layout, cast.devices, self._kills)
+        # As after a kill: what a sensor says while its port is being opened may be thrown away with what came before.
+        start = Kill(killed_at_ns=cast.started_at_ns, started_at_ns=cast.started_at_ns)
+        verdict, places, events = judge_devices(cast.layout, cast.devices, [start, *self._kills])
         agent = cast.agent_status()
         if agent is None:
             raise DemoError(f"the agent does not answer: {cast.agent.last_words()}")
         self._plain.update()
         figures = Figures(
-            # A place is a reading, too: nobody said it, the agent worked it out.
-            emitted=verdict.emitted + places.readings,
+            # Places and events are readings, too: nobody said them, the agent worked them out.
+            emitted=verdict.emitted + places.readings + events,
             unread_while_down=verdict.unread_while_down,
             accepted=int(agent["accepted"]),
-            stored=verdict.stored + places.readings,
+            stored=verdict.stored + places.readings + events,
             altered=verdict.altered + verdict.unexpected,
             pending=int(agent["pending"]),
             recorded_loss=int(agent["recorded_loss"]),
@@ -128,6 +130,8 @@ class Script:
             plain_lost=self._plain.lost(settled=True),
             placed=places.placed,
             without_place=places.without,
+            attitudes=places.attitudes,
+            events=events,
             place_error_p50_m=places.share(0.5),
             place_error_p95_m=places.share(0.95),
             place_error_max_m=places.share(1.0),

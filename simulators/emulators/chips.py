@@ -24,9 +24,11 @@ class Sht3x:
         self._held: tuple[bytes, int] | None = None
 
     def measure(self, measurement: Measurement) -> Sequence[Frame]:
-        """Renew what the next measurement finds."""
-        temperature = measurement.values.get("air_temperature") or 0.0
-        humidity = measurement.values.get("relative_humidity") or 0.0
+        """Renew what the next measurement finds; where that is nothing, the read is not acknowledged."""
+        temperature, humidity = (measurement.values.get(name) for name in ("air_temperature", "relative_humidity"))
+        if temperature is None or humidity is None:
+            self._now = b""
+            return ()
         words = (
             struct.pack(">H", counted((temperature + 45) / 175 * 65_535, 1, 0, 0xFFFF)),
             struct.pack(">H", counted(humidity / 100 * 65_535, 1, 0, 0xFFFF)),
@@ -42,7 +44,7 @@ class Sht3x:
         if request or self._held is None or at_ns < self._held[1]:
             return ()
         held, self._held = self._held[0], None
-        return (Frame(held),)
+        return (Frame(held),) if held else ()
 
 
 class TippingBucket(Talker):
@@ -53,7 +55,7 @@ class TippingBucket(Talker):
         self._tips = 0
 
     def measure(self, measurement: Measurement) -> Sequence[Frame]:
-        """The tips since the measurement before, evenly within the last second of it."""
+        """The tips since the measurement before, evenly within the last second of it; a broken contact never closes."""
         fallen = measurement.values.get("precipitation")
         if fallen is None:
             return ()

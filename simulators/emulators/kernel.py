@@ -47,7 +47,9 @@ class Ds18b20(Talker):
         pad = (raw & 0xFFFF).to_bytes(2, "little") + bytes((0x4B, 0x46, 0x7F, 0xFF, 0x0C, 0x10))
         pad += bytes((crc_maxim(pad),))
         row = pad.hex(" ")
-        text = f"{row} : crc={pad[8]:02x} YES\n{row} t={raw * 1000 // 16}\n"
+        # The kernel divides as C does, towards nought: -0.0625 is t=-62.
+        milli = abs(raw) * 1000 // 16 * (-1 if raw < 0 else 1)
+        text = f"{row} : crc={pad[8]:02x} YES\n{row} t={milli}\n"
         return (Frame(text.encode(), "bus/w1/devices/28-0316a2795bff/w1_slave"),)
 
 

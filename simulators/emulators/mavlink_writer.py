@@ -26,7 +26,7 @@ _CODES: Final = {
     "double": "d",
     "char": "s",
 }
-Value = int | float | bytes
+Value = int | float | bytes | tuple[int, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,6 +67,8 @@ def _field(kind: str, value: Value) -> bytes:
     base, _, length = kind.rstrip("]").partition("[")
     if isinstance(value, bytes):
         return value[: int(length)].ljust(int(length), b"\0")
+    if isinstance(value, tuple):
+        return struct.pack(f"<{length}{_CODES[base]}", *value)
     if length:
         return struct.pack(f"<{length}{_CODES[base]}", *[value] * int(length)) if base != "char" else bytes(int(length))
     return struct.pack(f"<{_CODES[base]}", value)

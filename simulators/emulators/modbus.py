@@ -13,17 +13,21 @@ from simulators.frames import Frame
 _ILLEGAL_FUNCTION: Final = 1
 _ILLEGAL_ADDRESS: Final = 2
 _ILLEGAL_VALUE: Final = 3
+_DEVICE_FAILURE: Final = 4
 _READ_MAX: Final = 125
 _WRITE_REGISTER: Final = 6
 _UNIT_MAX: Final = 247
 _TURNAROUND_NS: Final = 5_000_000
 
-Registers = Mapping[int, int]
+Registers = Mapping[int, int | None]
+"""By their zero-based number; None where nothing was sensed and the model has no word for it."""
 Sense = Callable[[Mapping[str, float | None]], Registers]
 
 
 class ModbusSlave:
     """A slave; silent to another's address, to broadcasts and to damaged requests (Modbus over serial line V1.02, 2.4).
+
+    A model whose document has no word for a value that was not sensed answers with exception 4, device failure.
 
     Args:
         unit: Its address.
@@ -38,7 +42,7 @@ class ModbusSlave:
         self.unit = unit
         self._address_register = address_register
         self._sense, self._functions = sense, frozenset(functions)
-        self._registers: dict[int, int] = dict(sense({}))
+        self._registers: dict[int, int | None] = dict(sense({}))
         if address_register is not None:
             self._registers[address_register] = unit
 
@@ -64,15 +68,15 @@ class ModbusSlave:
             return self._set_address(pdu)
         if function not in self._functions:
             return _exception(function, _ILLEGAL_FUNCTION)
-        if len(pdu) != 5:
-            return _exception(function, _ILLEGAL_VALUE)
-        first, count = struct.unpack(">HH", pdu[1:])
+        first, count = struct.unpack(">HH", pdu[1:]) if len(pdu) == 5 else (0, 0)
         if not 1 <= count <= _READ_MAX:
             return _exception(function, _ILLEGAL_VALUE)
         wanted = range(first, first + count)
         if any(number not in self._registers for number in wanted):
             return _exception(function, _ILLEGAL_ADDRESS)
-        words = [self._registers[number] & 0xFFFF for number in wanted]
+        words = [word & 0xFFFF for number in wanted if (word := self._registers[number]) is not None]
+        if len(words) < count:
+            return _exception(function, _DEVICE_FAILURE)
         return struct.pack(f">BB{count}H", function, 2 * count, *words)
 
     def _set_address(self, pdu: bytes) -> bytes:

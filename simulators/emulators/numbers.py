@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Collection, Mapping
 
 
 def counted(value: float, step: float, low: int, high: int) -> int:
@@ -19,3 +20,9 @@ def counted(value: float, step: float, low: int, high: int) -> int:
 def known(value: float | None, missing: int, step: float, low: int, high: int) -> int:
     """As `counted`, and ``missing`` where nothing was sensed."""
     return missing if value is None else counted(value, step, low, high)
+
+
+def all_sensed(values: Mapping[str, float | None], names: Collection[str]) -> list[float] | None:
+    """The values of these names, or None where one is missing: for devices whose frame has no word for "nothing"."""
+    found = [value for name in names if (value := values.get(name)) is not None]
+    return found if len(found) == len(names) else None

@@ -6,7 +6,7 @@ import struct
 from collections.abc import Mapping, Sequence
 from typing import Final
 
-from simulators.emulators.numbers import known
+from simulators.emulators.numbers import all_sensed, counted
 from simulators.emulators.port import Measurement, Model, Talker
 from simulators.frames import Frame
 
@@ -24,10 +24,12 @@ class Pms5003(Talker):
     """Plantower, manual V2.3, appendix I: 32 bytes a second in active mode."""
 
     def measure(self, measurement: Measurement) -> Sequence[Frame]:
-        """One frame; words are big-endian, the check is the sum of all bytes before it."""
-        words = [known(measurement.values.get(name), 0, 1, 0, 0xFFFF) for name in _PMS_WORDS]
-        status = known(measurement.values.get("device_status"), 0, 1, 0, 255)
-        body = b"BM" + struct.pack(">H12HBB", 28, *words, 0x97, status)
+        """One frame, or none where a value is missing; its check is the sum of all bytes before."""
+        sensed = all_sensed(measurement.values, (*_PMS_WORDS, "device_status"))
+        if sensed is None:
+            return ()
+        *words, status = (counted(value, 1, 0, 0xFFFF) for value in sensed)
+        body = b"BM" + struct.pack(">H12HBB", 28, *words, 0x97, min(status, 0xFF))
         return (Frame(body + struct.pack(">H", sum(body))),)
 
 
@@ -35,10 +37,12 @@ class Sds011(Talker):
     """Nova Fitness, control protocol V1.3, command 4: ten bytes a second."""
 
     def measure(self, measurement: Measurement) -> Sequence[Frame]:
-        """One frame; words are little-endian in tenths, the check is the sum of the six data bytes."""
-        fine, coarse = (known(measurement.values.get(name), 0, 0.1, 0, 19_999) for name in ("pm2_5", "pm10"))
-        device_id = known(measurement.values.get("device_id"), 0, 1, 0, 0xFFFF)
-        data = struct.pack("<3H", fine, coarse, device_id)
+        """One frame, or none where a value is missing; its check is the sum of the six data bytes."""
+        sensed = all_sensed(measurement.values, ("pm2_5", "pm10", "device_id"))
+        if sensed is None:
+            return ()
+        fine, coarse = (counted(value, 0.1, 0, 19_999) for value in sensed[:2])
+        data = struct.pack("<3H", fine, coarse, counted(sensed[2], 1, 0, 0xFFFF))
         return (Frame(b"\xaa\xc0" + data + bytes((sum(data) & 0xFF, 0xAB))),)
 
 
@@ -50,10 +54,10 @@ class Sps30:
         self._fresh: bytes | None = None
 
     def measure(self, measurement: Measurement) -> Sequence[Frame]:
-        """Renew what the next reading gives; it never speaks by itself."""
+        """Renew what the next reading gives, nothing new where nothing was sensed; it never speaks by itself."""
         if self._measures:
-            floats = [measurement.values.get(name) or 0.0 for name in _SPS_FLOATS]
-            self._fresh = struct.pack(">10f", *floats)
+            floats = all_sensed(measurement.values, _SPS_FLOATS)
+            self._fresh = None if floats is None else struct.pack(">10f", *floats)
         return ()
 
     def answer(self, request: bytes, at_ns: int) -> Sequence[Frame]:  # noqa: ARG002 - it has no clock

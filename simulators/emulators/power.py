@@ -6,7 +6,7 @@ import struct
 from collections.abc import Mapping, Sequence
 from typing import Final
 
-from simulators.emulators.modbus import ModbusSlave
+from simulators.emulators.modbus import ModbusSlave, Registers
 from simulators.emulators.numbers import counted
 from simulators.emulators.port import Measurement, Model, Talker
 from simulators.frames import Frame
@@ -19,44 +19,42 @@ class Mppt(Talker):
     """Victron, VE.Direct protocol 3.33: a text block a second whose bytes add up to nought modulo 256."""
 
     def measure(self, measurement: Measurement) -> Sequence[Frame]:
-        """One block, now and then a HEX message behind it."""
-        values = measurement.values
+        """One block, now and then a HEX message behind it; what the charger does not know is not in its block."""
 
-        def thousandths(name: str) -> int:
-            return counted(values.get(name) or 0.0, 0.001, -(1 << 31), (1 << 31) - 1)
+        def steps(name: str, step: float, low: int = 0, high: int = (1 << 31) - 1) -> int | None:
+            value = measurement.values.get(name)
+            return None if value is None else counted(value, step, low, high)
 
-        def hundredths(name: str) -> int:
-            return counted(values.get(name) or 0.0, 0.01, 0, (1 << 31) - 1)
-
-        fields = {
+        fields: dict[str, int | str | None] = {
             "PID": "0xA053",
             "FW": "164",
             "SER#": "HQ2132ABCDE",
-            "V": thousandths("battery_voltage"),
-            "I": thousandths("battery_current"),
-            "VPV": thousandths("panel_voltage"),
-            "PPV": counted(values.get("panel_power") or 0.0, 1, 0, 100_000),
-            "CS": counted(values.get("charge_state") or 0.0, 1, 0, 252),
+            "V": steps("battery_voltage", 0.001),
+            "I": steps("battery_current", 0.001, -(1 << 31)),
+            "VPV": steps("panel_voltage", 0.001),
+            "PPV": steps("panel_power", 1, 0, 100_000),
+            "CS": steps("charge_state", 1, 0, 252),
             "MPPT": 2,
             "OR": "0x00000000",
             "ERR": 0,
             "LOAD": "ON",
-            "IL": thousandths("load_current"),
-            "H19": hundredths("energy_total"),
-            "H20": hundredths("energy_today"),
+            "IL": steps("load_current", 0.001),
+            "H19": steps("energy_total", 0.01),
+            "H20": steps("energy_today", 0.01),
             "H21": 95,
             "H22": 42,
             "H23": 101,
             "HSDS": 120,
         }
-        block = "".join(f"\r\n{name}\t{value}" for name, value in fields.items()).encode() + b"\r\nChecksum\t"
+        said = "".join(f"\r\n{name}\t{value}" for name, value in fields.items() if value is not None)
+        block = said.encode() + b"\r\nChecksum\t"
         frames = [Frame(block + bytes((-sum(block) & 0xFF,)))]
         if measurement.number % _HEX_EVERY == 0:
             frames.append(Frame(b":A0002000148\n"))
         return frames
 
 
-def _meter(values: Mapping[str, float | None]) -> dict[int, int]:
+def _meter(values: Mapping[str, float | None]) -> Registers:
     """Eastron SDM120 Modbus protocol 2.4: IEEE floats, high word first."""
     places = {
         0: "voltage",
@@ -71,9 +69,11 @@ def _meter(values: Mapping[str, float | None]) -> dict[int, int]:
         74: "energy_export",
         342: "energy",
     }
-    registers = dict.fromkeys((*range(38), *range(70, 80), 342, 343, 344, 345), 0)
+    registers: dict[int, int | None] = dict.fromkeys((*range(38), *range(70, 80), 342, 343, 344, 345), 0)
     for first, name in places.items():
-        registers[first], registers[first + 1] = struct.unpack(">HH", struct.pack(">f", values.get(name) or 0.0))
+        value = values.get(name)
+        words = (None, None) if value is None else struct.unpack(">HH", struct.pack(">f", value))
+        registers[first], registers[first + 1] = words
     return registers
 
 

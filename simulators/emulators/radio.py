@@ -5,16 +5,18 @@ from __future__ import annotations
 import base64
 import json
 import struct
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Final, Literal
 
-from simulators.emulators.numbers import known
+from simulators.emulators.numbers import all_sensed, counted, known
 from simulators.emulators.port import Measurement, Model, Talker
 from simulators.frames import Frame
 
 _EUI: Final = "a84041000181c061"
 _PORT: Final = 2
+Network = Literal["chirpstack", "things-stack"]
+_ALWAYS: Final = ("battery_voltage", "soil_moisture_percent", "soil_temperature", "soil_conductivity")
 
 
 class Lse01(Talker):
@@ -24,12 +26,15 @@ class Lse01(Talker):
         server: ChirpStack 4 or The Things Stack 3.
     """
 
-    def __init__(self, server: Literal["chirpstack", "things-stack"]) -> None:
+    def __init__(self, server: Network) -> None:
         self._server = server
 
     def measure(self, measurement: Measurement) -> Sequence[Frame]:
-        """One uplink; a frame's channel is its topic."""
-        data = base64.b64encode(_soil(measurement.values)).decode()
+        """One uplink; a frame's channel is its topic. None without soil: its payload has no word for that."""
+        sensed = all_sensed(measurement.values, _ALWAYS)
+        if sensed is None:
+            return ()
+        data = base64.b64encode(_soil(sensed, measurement.values.get("probe_temperature"))).decode()
         seconds, rest_ns = divmod(measurement.at_ns, 10**9)
         at = datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%dT%H:%M:%S") + f".{rest_ns:09d}Z"
         if self._server == "chirpstack":
@@ -58,14 +63,15 @@ class Lse01(Talker):
         return (Frame(json.dumps(message, separators=(",", ":")).encode(), topic),)
 
 
-def _soil(values: Mapping[str, float | None]) -> bytes:
+def _soil(always: Sequence[float], probe: float | None) -> bytes:
+    battery, moisture, temperature, conductivity = always
     return struct.pack(
         ">HhHhHB",
-        known(values.get("battery_voltage"), 0, 0.001, 0, 0x3FFF),
-        known(values.get("probe_temperature"), 0x7FFF, 0.1, -550, 1250),
-        known(values.get("soil_moisture_percent"), 0, 0.01, 0, 10_000),
-        known(values.get("soil_temperature"), 0, 0.01, -4000, 8500),
-        known(values.get("soil_conductivity"), 0, 1, 0, 20_000),
+        counted(battery, 0.001, 0, 0x3FFF),
+        known(probe, 0x7FFF, 0.1, -550, 1250),
+        counted(moisture, 0.01, 0, 10_000),
+        counted(temperature, 0.01, -4000, 8500),
+        counted(conductivity, 1, 0, 20_000),
         0x10,
     )
 

@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from typing import Final
 
 from simulators.checksums import ubx_checksum
-from simulators.emulators.numbers import counted
+from simulators.emulators.numbers import all_sensed, counted, known
 from simulators.emulators.port import Measurement, Model, Talker
 from simulators.frames import Frame
 from simulators.nmea_log import nmea_checksum
@@ -16,6 +16,9 @@ from simulators.nmea_log import nmea_checksum
 _KNOT_M_S: Final = 1852 / 3600
 _GEOID_M: Final = -54.0
 """Height of the geoid over the ellipsoid about the place that the emulators stand at. [m]"""
+_MOTION: Final = ("speed_north", "speed_east", "speed_down", "ground_speed", "course")
+_DILUTION_MAX: Final = 9999
+"""What receivers say of a dilution that they do not know, in hundredths."""
 
 
 class NmeaReceiver(Talker):
@@ -30,13 +33,19 @@ class NmeaReceiver(Talker):
         if latitude is None or longitude is None:
             return (_sentence(f"GNRMC,{clock},V,,,,,,,{date},,,N"), _sentence(f"GNGGA,{clock},,,,,0,00,,,M,,M,,"))
         at = f"{_angle(latitude, 2)},{'NS'[latitude < 0]},{_angle(longitude, 3)},{'EW'[longitude < 0]}"
-        knots = (values.get("speed_over_ground") or 0.0) / _KNOT_M_S
-        course, altitude = values.get("course_over_ground") or 0.0, values.get("altitude") or 0.0
-        satellites, hdop = values.get("satellites_used") or 0.0, values.get("hdop") or 99.0
+        knots = _field(values, "speed_over_ground", ".3f", _KNOT_M_S)
+        course, altitude = _field(values, "course_over_ground", ".2f"), _field(values, "altitude", ".1f")
+        satellites, hdop = _field(values, "satellites_used", "02.0f"), _field(values, "hdop", ".2f")
         return (
-            _sentence(f"GNRMC,{clock},A,{at},{knots:.3f},{course:.2f},{date},,,A"),
-            _sentence(f"GNGGA,{clock},{at},1,{satellites:02.0f},{hdop:.2f},{altitude:.1f},M,{_GEOID_M:.1f},M,,"),
+            _sentence(f"GNRMC,{clock},A,{at},{knots},{course},{date},,,A"),
+            _sentence(f"GNGGA,{clock},{at},1,{satellites},{hdop},{altitude},M,{_GEOID_M:.1f},M,,"),
         )
+
+
+def _field(values: Mapping[str, float | None], name: str, form: str, unit: float = 1.0) -> str:
+    """A number in its field; an empty field where it is not known."""
+    value = values.get(name)
+    return "" if value is None else f"{value / unit:{form}}"
 
 
 def _angle(degrees: float, digits: int) -> str:
@@ -53,17 +62,27 @@ class UbxReceiver(Talker):
     """UBX-NAV-PVT a second, u-blox M8 receiver description UBX-13003221, 32.17.15."""
 
     def measure(self, measurement: Measurement) -> Sequence[Frame]:
-        """One frame of 100 bytes."""
+        """One frame of 100 bytes; none where the number of satellites is missing, for which it has no word."""
+        if measurement.values.get("satellites") is None:
+            return ()
         body = struct.pack("<BBH", 0x01, 0x07, 92) + _nav_pvt(measurement.clock_ns, measurement.values)
         return (Frame(b"\xb5\x62" + body + ubx_checksum(body)),)
 
 
 def _nav_pvt(clock_ns: int, values: Mapping[str, float | None]) -> bytes:
+    """Without position or speed there is no fix, without height a flat one; accuracies have a word for not known."""
     moment = datetime.fromtimestamp(clock_ns // 10**9, UTC)
-    has_fix = values.get("latitude") is not None and values.get("longitude") is not None
+    has_fix = all_sensed(values, ("latitude", "longitude", *_MOTION)) is not None
+    altitude_m = values.get("altitude")
+    fix_type = 0 if not has_fix else 2 if altitude_m is None else 3
 
     def steps(name: str, step: float) -> int:
-        return counted(values.get(name) or 0.0, step, -(1 << 31), (1 << 31) - 1)
+        """Of what the fix vouches for; nought where there is none, as receivers send."""
+        value = values.get(name)
+        return 0 if value is None or not has_fix else counted(value, step, -(1 << 31), (1 << 31) - 1)
+
+    def accuracy(name: str) -> int:
+        return known(values.get(name) if has_fix else None, 0xFFFFFFFF, 0.001, 0, 0xFFFFFFFE)
 
     week_ms = (moment.isoweekday() % 7 * 86_400 + moment.hour * 3600 + moment.minute * 60 + moment.second) * 1000
     head = struct.pack(
@@ -71,16 +90,17 @@ def _nav_pvt(clock_ns: int, values: Mapping[str, float | None]) -> bytes:
         *(week_ms, moment.year, moment.month, moment.day, moment.hour, moment.minute, moment.second),
         *(0x07, 25, clock_ns % 10**9),
     )
-    fix = struct.pack("<BBBB", 3 if has_fix else 0, int(has_fix), 0, counted(values.get("satellites") or 0, 1, 0, 255))
+    fix = struct.pack("<BBBB", fix_type, int(has_fix), 0, known(values.get("satellites"), 0, 1, 0, 255))
     altitude = steps("altitude", 0.001)
     place = struct.pack(
         "<4i2I",
         *(steps("longitude", 1e-7), steps("latitude", 1e-7), altitude + round(_GEOID_M * 1000), altitude),
-        *(steps("position_accuracy", 0.001), steps("height_accuracy", 0.001)),
+        *(accuracy("position_accuracy"), accuracy("height_accuracy")),
     )
-    moving = ("speed_north", "speed_east", "speed_down", "ground_speed")
-    motion = struct.pack("<5i2I", *(steps(name, 0.001) for name in moving), steps("course", 1e-5), 310, 460_000)
-    return head + fix + place + motion + struct.pack("<HBBIi", steps("dilution", 0.01), 0, 0, 0, 0) + bytes(4)
+    *speeds, course = _MOTION
+    motion = struct.pack("<5i2I", *(steps(name, 0.001) for name in speeds), steps(course, 1e-5), 310, 460_000)
+    dilution = known(values.get("dilution") if has_fix else None, _DILUTION_MAX, 0.01, 0, _DILUTION_MAX)
+    return head + fix + place + motion + struct.pack("<HBBIi", dilution, 0, 0, 0, 0) + bytes(4)
 
 
 NMEA_GNSS: Final = Model(

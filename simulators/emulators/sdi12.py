@@ -1,4 +1,7 @@
-"""An SDI-12 sensor, version 1.4 of the specification: one machine for all models, which bring their values."""
+"""An SDI-12 sensor, version 1.3 of the specification: one machine for all models, which bring their values.
+
+Version 1.4's commands for metadata and high volumes it does not know, and is silent to them, as to anything unknown.
+"""
 
 from __future__ import annotations
 
@@ -36,6 +39,8 @@ class Sdi12Probe:
         self._now: tuple[str, ...] = tuple(sense({}))
         self._held: tuple[list[str], bool] | None = None
         self._due_ns = 0
+        self._breaks = False
+        """Whether a break ends the measurement."""
 
     def measure(self, measurement: Measurement) -> Sequence[Frame]:
         """Renew what the next measurement finds; a probe never speaks by itself."""
@@ -45,10 +50,11 @@ class Sdi12Probe:
     def answer(self, request: bytes, at_ns: int) -> Sequence[Frame]:
         """Answer one command up to its ``!``; silent to another's address and to damage."""
         match = _COMMAND.fullmatch(request.strip(b"\x00"))
-        if match is None:
-            return ()
-        address, command = match[1].decode(), (match[2] or b"").decode()
+        address, command = (match[1].decode(), (match[2] or b"").decode()) if match else ("", "")
         if address != self.address and not (address == "?" and not command):
+            # A break came before it: that ends a measurement, unless it was started as a concurrent one.
+            if self._breaks and at_ns < self._due_ns:
+                self._held = None
             return ()
         return self._do(command, at_ns)
 
@@ -82,7 +88,8 @@ class Sdi12Probe:
         told = self._say(f"{self._ready_s:03d}{len(self._now):0{width}d}")
         if kind == "C" or not self._ready_s:
             return told
-        return (*told, Frame(f"{self.address}\r\n".encode(), delay_ns=self._ready_s * 10**9))
+        # The service request; whoever asks for anything before it has ended the measurement.
+        return (*told, Frame(f"{self.address}\r\n".encode(), delay_ns=self._ready_s * 10**9, until_asked=True))
 
     def _hold(self, values: Sequence[str], *, with_crc: bool, kind: str, due_ns: int) -> None:
         lines = [""]
@@ -90,7 +97,7 @@ class Sdi12Probe:
             if len(lines[-1]) + len(value) > _LINE_CHARACTERS[kind]:
                 lines.append("")
             lines[-1] += value
-        self._held, self._due_ns = (lines, with_crc), due_ns
+        self._held, self._due_ns, self._breaks = (lines, with_crc), due_ns, kind == "M"
 
     def _data(self, index: int, at_ns: int) -> Sequence[Frame]:
         if self._held is None or at_ns < self._due_ns:

@@ -34,7 +34,7 @@ TEROS_12: Final = Model(
     transport="sdi-12",
     period_s=15.0,
     channels={"soil_counts": 2493.4, "soil_temperature": 17.8, "soil_conductivity": 22.0},
-    make=lambda address: Sdi12Probe(chr(address), "14METER   TER12 310T12-00001234", _teros, ready_s=1),
+    make=lambda address: Sdi12Probe(chr(address), "13METER   TER12 310T12-00001234", _teros, ready_s=1),
     address=ord("0"),
     requests="sdi-12",
 )

@@ -39,7 +39,7 @@ class Bus:
     _stop: threading.Event = field(default_factory=threading.Event)
     _thread: threading.Thread = field(init=False)
     _port: PtyCarrier = field(init=False)
-    _queue: list[tuple[float, Teller, bytes]] = field(default_factory=list)
+    _queue: list[tuple[float, Teller, Frame]] = field(default_factory=list)
     _silent: bool = False
 
     def __enter__(self) -> Self:
@@ -81,6 +81,7 @@ class Bus:
 
     def _answer(self, request: bytes) -> None:
         at_ns = self.now_ns()
+        self._queue = [each for each in self._queue if not each[2].until_asked]
         for teller in self.tellers:
             self._later(teller, teller.answer(request, at_ns))
 
@@ -88,11 +89,11 @@ class Bus:
         now_s = time.monotonic()
         for frame in frames:
             wait_s = frame.delay_ns / 1e9 / self.speed if self.speed else 0.0
-            self._queue.append((now_s + wait_s, teller, frame.data))
+            self._queue.append((now_s + wait_s, teller, frame))
         self._queue.sort(key=lambda each: each[0])
 
     def _say(self, *, held_up: bool) -> None:
         while self._queue and self._queue[0][0] <= (now_s := time.monotonic()):
-            due_s, teller, data = self._queue.pop(0)
+            due_s, teller, frame = self._queue.pop(0)
             late = held_up or now_s - due_s > _HELD_UP_S
-            teller.went(data, heard=self._port.send(data), late=late)
+            teller.went(frame.data, heard=self._port.send(frame.data), late=late)

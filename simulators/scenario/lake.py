@@ -9,8 +9,6 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final, NamedTuple
 
-import pyarrow.parquet as pq
-
 from simulators.demo.processes import run_harkara
 from simulators.scenario.judge_told import in_usual_unit, judge_told
 from simulators.scenario.judgement import (
@@ -58,6 +56,8 @@ def read_lake(config: Path, folder: Path) -> Stored:
         config: The collector's configuration.
         folder: For a file.
     """
+    import pyarrow.parquet as pq  # noqa: PLC0415 - what only plays needs no lake
+
     file = folder / "stored.parquet"
     run_harkara("query", "--format", "parquet", "-o", str(file), "--config", str(config), timeout_s=_QUERY_S)
     found: defaultdict[tuple[str, str], list[Row]] = defaultdict(list)

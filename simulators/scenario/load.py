@@ -13,7 +13,7 @@ from harkara_io.errors import ConfigError, ConfigProblem, nearest_hint
 from harkara_io.toml_lines import Path as KeyPath
 from harkara_io.toml_lines import key_lines
 from simulators.scenario.check_devices import Problem, check_device, check_lines, check_uplinks
-from simulators.scenario.model import WHERE, DeviceTable, FaultTable, Scenario, StationTable
+from simulators.scenario.model import DISK_FAULTS, WHERE, DeviceTable, FaultTable, Scenario, StationTable
 from simulators.scenario.models import channels_of
 from simulators.scenario.names import FIGURES, LABELLED
 from simulators.world.streams import stream
@@ -161,13 +161,19 @@ def _fault(fault: FaultTable, here: KeyPath, duration_s: float, known: _Known) -
         yield from _fault_device(fault, here, known.devices)
     elif where == "link" and fault.link not in known.links:
         yield (*here, "link"), f"no such link `{fault.link}`", nearest_hint(fault.link, known.links)
-    for process in fault.processes:
-        if process not in known.processes:
-            yield (*here, "process"), f"no such process `{process}`", nearest_hint(process, known.processes)
+    yield from _fault_processes(fault, here, known.processes)
     if fault.at >= duration_s:
         yield (*here, "at"), f"begins after {fault.at:g} s, when all is over", f"the scenario lasts {duration_s:g} s"
     if fault.every is not None and (fault.duration is None or fault.duration > fault.every):
         yield (*here, "every"), "begins again before it ends", "write a `duration` shorter than `every`"
+
+
+def _fault_processes(fault: FaultTable, here: KeyPath, processes: set[str]) -> Iterator[Problem]:
+    for process in fault.processes:
+        if process not in processes:
+            yield (*here, "process"), f"no such process `{process}`", nearest_hint(process, processes)
+        elif process == "broker" and fault.kind in DISK_FAULTS:
+            yield (*here, "process"), f"`{fault.kind}` strikes an agent or the collector, not the broker", ""
 
 
 def _fault_device(fault: FaultTable, here: KeyPath, devices: list[Placed]) -> Iterator[Problem]:

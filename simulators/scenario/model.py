@@ -16,7 +16,9 @@ SENSOR_FAULTS: Final = ("dropout", "stuck", "spike", "drift", "noise", "sentinel
 BYTE_FAULTS: Final = ("flip", "cut", "duplicate", "reorder", "interleave", "wrong_baud")
 CLOCK_FAULTS: Final = ("skew", "step", "unset", "rollover")
 LINK_FAULTS: Final = ("outage", "flap", "loss", "latency", "bandwidth", "half_open")
-PROCESS_FAULTS: Final = ("killed", "paused", "power_cut", "disk_failing")
+DISK_FAULTS: Final = ("disk_full", "disk_read_only", "disk_slow", "disk_eio")
+"""Faults of a process's disk that take a host of its own; see `simulators.host_trouble`."""
+PROCESS_FAULTS: Final = ("killed", "paused", "power_cut", "disk_failing", *DISK_FAULTS)
 WHERE: Final = {
     **dict.fromkeys((*SENSOR_FAULTS, *BYTE_FAULTS, *CLOCK_FAULTS), "device"),
     **dict.fromkeys(LINK_FAULTS, "link"),
@@ -52,6 +54,10 @@ Kind = Literal[
     "paused",
     "power_cut",
     "disk_failing",
+    "disk_full",
+    "disk_read_only",
+    "disk_slow",
+    "disk_eio",
 ]
 
 
@@ -185,8 +191,8 @@ class FaultTable(Table):
         at: When it begins, after the start.
         duration: How long; to the end without one.
         every: Again so long after each begin.
-        size: Of it: value units, per hour for a drift, ppm for a skew, seconds for a step or a latency, bytes a second
-            for a bandwidth, bytes for a loss.
+        size: Of it: value units, per hour for a drift, ppm for a skew, seconds for a step, a latency or a write to a
+            slow disk, bytes a second for a bandwidth, bytes for a loss.
         share: Part of the samples or frames in its time that it strikes.
     """
 

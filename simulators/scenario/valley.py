@@ -14,15 +14,20 @@ from pathlib import Path
 from typing import Any, Final
 
 from simulators.chaos.configs import COLLECTOR_USER, collector_toml, secret
+from simulators.chaos.small_disk import can_mount, small_disk
 from simulators.demo.accounts import ask
 from simulators.demo.broker import Broker, Kind, free_port, start_broker
 from simulators.demo.processes import DemoError, Process, Stage, run_harkara, wait_for
+from simulators.host_trouble.host import Disk, Host, build
 from simulators.link_proxy import LinkProxy, Weather
-from simulators.scenario.model import AgentTable, FaultTable, LinkTable, Scenario
+from simulators.scenario.model import DISK_FAULTS, AgentTable, FaultTable, LinkTable, Scenario
 
 UNCOMMITTED_NS: Final = 2_500_000_000
 """What a dying agent may have read and not committed: a group commit of 1 s, and an epoch still open before it. [ns]"""
 _REOPENED_NS: Final = 1_000_000_000
+SLOW_S: Final = 0.05
+"""What a write to a slow disk takes when its fault does not say. [s]"""
+_DISKS: Final[Mapping[str, Disk]] = {"disk_read_only": "read_only", "disk_slow": "slow", "disk_eio": "failing"}
 _START_S: Final = 60.0
 _DRAIN_S: Final = 180.0
 _POLL_S: Final = 0.1
@@ -53,6 +58,7 @@ class Valley:
         deaf: When agents could not hear.
         restarts: How often something that ended by itself was started again.
         passwords: At the broker, by user.
+        hosts: By process, the host that it runs on where a fault strikes its disk.
     """
 
     stage: Stage
@@ -66,6 +72,8 @@ class Valley:
     agents: dict[str, Process] = field(default_factory=dict)
     links: dict[str, list[LinkProxy]] = field(default_factory=dict)
     passwords: dict[str, str] = field(default_factory=dict)
+    hosts: dict[str, Host] = field(default_factory=dict)
+    _full: dict[str, contextlib.ExitStack] = field(default_factory=dict)
     _down: set[str] = field(default_factory=set)
     _configs: dict[str, tuple[AgentTable, int]] = field(default_factory=dict)
 
@@ -82,17 +90,18 @@ class Valley:
         """
         users = [*(agent.id for agent in self.scenario.agent), COLLECTOR_USER, UPLINK_USER]
         passwords = self.passwords = {user: secrets.token_hex(12) for user in users}
+        self._make_hosts(ways)
         self.broker = start_broker(self.stage, self.kind, self.root / "broker", passwords)
         folder = self.collector_config.parent
-        folder.mkdir(parents=True)
+        folder.mkdir(parents=True, exist_ok=True)
         secret(folder / "password", passwords[COLLECTOR_USER])
         self.collector_config.write_text(collector_toml(self.broker.port, free_port()), encoding="utf-8")
         for agent in self.scenario.agent:
             run_harkara("device", "add", agent.id, "--config", str(self.collector_config))
-            (self.root / agent.id).mkdir(parents=True)
+            self._card(agent.id).mkdir(parents=True, exist_ok=True)
             secret(self.root / agent.id / "password", passwords[agent.id])
         command = ["collector", "run", "--config", str(self.collector_config)]
-        self.collector = self.stage.harkara("collector", *command)
+        self.collector = self.stage.harkara("collector", *command, environ=self._environ("collector"))
         wait_for(self.collector_status, "the collector", timeout_s=_START_S, process=self.collector)
         tables = {link.id: link for link in self.scenario.link}
         for agent in self.scenario.agent:
@@ -112,9 +121,35 @@ class Valley:
             config = self.root / name / "agent.toml"
             config.write_text(agent_toml(agent, port) + tables.get(name, ""), encoding="utf-8")
             self.deaf.append(Deaf(name, 0, time.time_ns()))
-            self.agents[name] = self.stage.harkara(name, "agent", "run", "--config", str(config))
+            environ = self._environ(f"agent:{name}")
+            self.agents[name] = self.stage.harkara(name, "agent", "run", "--config", str(config), environ=environ)
         for name, process in self.agents.items():
             wait_for(partial(self.agent_status, name), name, timeout_s=_START_S, process=process)
+
+    def _card(self, agent: str) -> Path:
+        """An agent's disk."""
+        return self.root / agent / "card"
+
+    def _make_hosts(self, ways: contextlib.ExitStack) -> None:
+        """A host of its own for every process whose disk a fault strikes.
+
+        Raises:
+            DemoError: There is no compiler for the library that troubles it.
+        """
+        struck = sorted({name for each in self.scenario.fault if each.kind in DISK_FAULTS for name in each.processes})
+        for name in struck:
+            agent = name.removeprefix("agent:")
+            disk = self.collector_config.parent / "data" if name == "collector" else self._card(agent)
+            # A collector's store is larger than a disk in memory should be.
+            is_mounted = name != "collector" and can_mount()
+            disk.mkdir(parents=True)
+            if is_mounted:
+                ways.enter_context(small_disk(disk))
+            file = self.root / "hosts" / agent
+            self.hosts[name] = Host(file, disk, build(self.root / "hosts"), is_mounted=is_mounted)
+
+    def _environ(self, name: str) -> Mapping[str, str] | None:
+        return self.hosts[name].environ if name in self.hosts else None
 
     def hears(self, agent: str, device: str) -> bool:
         """Whether an agent says that a device is up."""
@@ -123,7 +158,7 @@ class Valley:
 
     def agent_status(self, name: str) -> dict[str, Any] | None:
         """What an agent says of itself; None while it does not answer."""
-        return ask(self.root / name / "agent.sock", "status")
+        return ask(self._card(name) / "agent.sock", "status")
 
     def collector_status(self) -> dict[str, Any] | None:
         """What the collector says of itself; None while it does not answer."""
@@ -138,7 +173,7 @@ class Valley:
                 self._spoil(proxy, fault)
             return
         for name in fault.processes:
-            self._hurt(name, fault.kind)
+            self._hurt(name, fault)
 
     def heal(self, fault: FaultTable) -> None:
         """End it."""
@@ -169,14 +204,21 @@ class Valley:
             }[fault.kind]
         )
 
-    def _hurt(self, name: str, kind: str) -> None:
+    def _hurt(self, name: str, fault: FaultTable) -> None:
+        kind = fault.kind
         process = self._process(name)
-        if name.startswith("agent:"):
+        if name.startswith("agent:") and kind != "disk_slow":
             self.deaf.append(Deaf(name.removeprefix("agent:"), time.time_ns() - UNCOMMITTED_NS))
         if kind == "paused":
             process.signal_group(signal.SIGSTOP)
         elif kind == "disk_failing":
             resource.prlimit(process.popen.pid, resource.RLIMIT_FSIZE, (0, resource.RLIM_INFINITY))
+        elif kind == "disk_full":
+            self._full[name] = contextlib.ExitStack()
+            self._full[name].enter_context(self.hosts[name].full_disk())
+        elif kind in DISK_FAULTS:
+            delay_s = SLOW_S if fault.size is None else fault.size
+            self.hosts[name].set_disk(_DISKS[kind], delay_ms=round(delay_s * 1000))
         else:
             self._down.add(name)
             process.kill()
@@ -189,6 +231,10 @@ class Valley:
             with contextlib.suppress(ProcessLookupError):
                 limits = (resource.RLIM_INFINITY, resource.RLIM_INFINITY)
                 resource.prlimit(process.popen.pid, resource.RLIMIT_FSIZE, limits)
+        elif kind == "disk_full":
+            self._full.pop(name).close()
+        elif kind in DISK_FAULTS:
+            self.hosts[name].set_disk("fine")
         else:
             self._down.discard(name)
             self._start(name)
@@ -263,7 +309,7 @@ def agent_toml(agent: AgentTable, broker_port: int) -> str:
 agent = "{agent.id}"
 
 [outbox]
-file = "outbox.db"
+file = "card/outbox.db"
 
 [broker]
 host = "127.0.0.1"

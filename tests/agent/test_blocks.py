@@ -191,3 +191,36 @@ def test_texts_alone_are_a_block_and_survive_a_kill(tmp_path: Path) -> None:
     block = decode(again.read(ref.segment, ref.seq))
     again.close()
     assert (block.texts, block.times_ns, block.columns) == ((TextEvent("mode", 7, "loiter"),), (), ())
+
+
+def test_a_state_in_words_goes_along_when_it_is_news(tmp_path: Path) -> None:
+    clock = SetClock()
+    made = builder(clock)
+    steps: list[Step] = []
+    for at_ns, serial in enumerate(("A-17", "A-17", "A-17", "B-4", "B-4", "A-17"), 1):
+        states = (Text("device_serial", serial, is_event=False), Text("status", "ok", is_event=False))
+        numbers = (Number("a", "", Scaled(at_ns, 0)),)
+        steps += made.add(Sample(at_ns, clock.wall, numbers, (*states, Text("event", "armed"))))
+        steps += made.accept()
+    assert made.add(Sample(7, clock.wall, (), (Text("status", "ok", is_event=False),))) == []
+    (block,) = blocks(tmp_path, steps + made.seal())
+    told = [(event.channel, event.observed_at_ns, event.text) for event in block.texts if event.channel != "event"]
+    assert told == [
+        ("device_serial", 1, "A-17"),
+        ("status", 1, "ok"),
+        ("device_serial", 4, "B-4"),
+        ("device_serial", 6, "A-17"),
+    ]
+    assert [event.observed_at_ns for event in block.texts if event.channel == "event"] == [1, 2, 3, 4, 5, 6]
+    assert block.times_ns == (1, 2, 3, 4, 5, 6)
+    assert block.readings == 6 + 4 + 6
+
+
+def test_old_news_alone_opens_no_block() -> None:
+    clock = SetClock()
+    made = builder(clock)
+    state = Sample(1, clock.wall, (), (Text("status", "ok", is_event=False),))
+    made.add(state)
+    assert made.seal()
+    made.add(state)
+    assert (made.due_s, made.open_rows, made.seal()) == (None, 0, [])

@@ -10,7 +10,7 @@ import pytest
 from pydantic import BaseModel
 
 from device_profiles import catalogue
-from edge_agent import config, config_devices, settings, settings_devices
+from edge_agent import config, config_devices, config_power, settings, settings_devices, settings_power
 from edge_agent.load_config import load_apart
 from harkara_io.errors import ConfigError
 
@@ -55,7 +55,13 @@ def test_settings_and_schema_say_the_same() -> None:
     devices = [(getattr(config_devices, kind.__name__), kind) for kind in get_args(settings_devices.Device)]
     assert {schema for schema, _ in devices} == set(get_args(config_devices.Device))
     tables = [(getattr(config, name), getattr(settings, name)) for name in ("Config", "Broker", "Tls", "Outbox")]
-    for schema, plain in (*tables, *devices, (config_devices.Channel, settings_devices.Channel)):
+    shared = [
+        (config_devices.Channel, settings_devices.Channel),
+        (config_devices.Direction, settings_devices.Direction),
+        (config_power.Power, settings_power.Power),
+        (config_power.Relay, settings_power.Relay),
+    ]
+    for schema, plain in (*tables, *devices, *shared):
         name = schema.__name__
         assert issubclass(schema, BaseModel)
         fields = {field.name: field for field in dataclasses.fields(plain)}
@@ -164,6 +170,78 @@ def test_slaves_share_a_port_when_each_has_its_own_unit(tmp_path: Path) -> None:
     two = one.replace("wind", "gust").replace("unit = 1", "unit = 2")
     assert len(config.load(write(tmp_path, base + one + two)).device) == 2
     assert "give each its own unit" in complaints(tmp_path, base + one + two.replace("unit = 2", "unit = 1"))
-    assert "give both the same baud" in complaints(tmp_path, base + one + two + "baud = 19200\n")
+    assert "on the same port 4800 baud" in complaints(tmp_path, base + one + two + "baud = 19200\n")
     other = '[[device]]\nid = "dust"\ndriver = "serial"\nport = "/dev/ttyS0"\nprofile = "nova/sds011"\n'
     assert "two devices have the port" in complaints(tmp_path, base + one + other)
+
+
+def slaves(*profiles: str, more: str = "") -> str:
+    return MINIMAL + "".join(
+        f'[[device]]\nid = "slave-{unit}"\ndriver = "modbus"\nprofile = "{name}"\nport = "/dev/rs485"\n'
+        f"unit = {unit}\n{more}"
+        for unit, name in enumerate(profiles, 1)
+    )
+
+
+def test_devices_of_one_port_with_other_factory_speeds_are_refused_with_what_to_write(tmp_path: Path) -> None:
+    said = complaints(tmp_path, slaves("renke/rs-wsd", "generic/xy-md02"))
+    assert "slave-2 has 9600 baud 8N1, slave-1 on the same port 4800 baud 8N1" in said
+    assert "baud = 4800" in said
+    assert "agent.toml:18" in said
+    said = complaints(tmp_path, slaves("renke/rs-wsd", "lambrecht/rain-e", more="baud = 19200\n"))
+    assert "19200 baud 8E1" in said
+    assert 'parity = "none"' in said
+    found = config.load(write(tmp_path, slaves("renke/rs-wsd", "generic/xy-md02", more="baud = 9600\n")))
+    assert len(found.device) == 3
+
+
+def test_jitter_of_half_the_interval_and_more_is_refused(tmp_path: Path) -> None:
+    one = '[[device]]\nid = "a"\ndriver = "modbus"\nprofile = "renke/rs-fsjt"\nport = "/dev/rs485"\n'
+    assert "5 s is half the interval of 10 s or more" in complaints(tmp_path, MINIMAL + one + "jitter_s = 5\n")
+    assert "jitter_s = 1" in complaints(tmp_path, MINIMAL + one + "jitter_s = 5\n")
+    config.load(write(tmp_path, MINIMAL + one + "jitter_s = 4.9\n"))
+    assert "20 s or more" in complaints(tmp_path, MINIMAL + one + "jitter_s = 10\npoll_s = 20\n")
+
+
+POWER = '[[power]]\nid = "probes"\n'
+COUNTED = '[[device]]\nid = "rain"\ndriver = "pulse"\nprofile = "pulse/tipping-bucket"\nline = 4\npower = "probes"\n'
+FED = '[[device]]\nid = "a"\ndriver = "modbus"\nprofile = "renke/rs-fsjt"\nport = "/dev/rs485"\nunit = 1\n'
+
+
+def test_a_power_group_has_one_switch_and_devices_name_one_that_is_there(tmp_path: Path) -> None:
+    found = config.load(write(tmp_path, MINIMAL + POWER + "line = 17\n" + FED + 'power = "probes"\n'))
+    assert (found.power[0].line, found.power[0].on_max_s, found.power[0].off_at_exit) == (17, 120.0, True)
+    relay = 'relay = { port = "/dev/rs485", unit = 16, coil = 2 }\n'
+    found = config.load(write(tmp_path, MINIMAL + POWER + relay + FED + 'power = "probes"\n'))
+    assert found.power[0].relay is not None
+    assert (found.power[0].relay.unit, found.power[0].relay.coil) == (16, 2)
+    for text, words in {
+        POWER + FED: "needs one switch: line, relay, or command_on and command_off",
+        POWER + "line = 1\n" + relay + FED: "needs one switch",
+        POWER + 'command_on = ["/bin/true"]\n' + FED: "command_on and command_off belong together",
+        POWER + "line = 17\n" + FED + 'power = "pumps"\n': "no power group `pumps`; there are ['probes']",
+        POWER + "line = 1\n" + POWER + "line = 2\n" + FED: "two power groups have the id `probes`",
+        POWER + relay.replace("16", "1") + FED: "a device has unit 1 of /dev/rs485 too",
+        POWER + "line = 1\n" + COUNTED: "device `rain` is counted all the time",
+        POWER + "line = 1\nsettle_s = 10\non_max_s = 5\n" + FED: "settles longer",
+    }.items():
+        assert words in complaints(tmp_path, MINIMAL + text), text
+
+
+def test_a_direction_is_in_short_or_in_full(tmp_path: Path) -> None:
+    def direction(text: str) -> object:
+        device = config.load(write(tmp_path, MINIMAL + FED + text)).device[1]
+        assert isinstance(device, settings_devices.ModbusDevice)
+        return device.direction
+
+    assert direction('direction = "adapter"\n') is direction("") is None
+    assert direction('direction = "kernel"\n') == settings_devices.Direction(by="kernel")
+    gpio = settings_devices.Direction(by="gpio", line=18, after_ms=0.5)
+    assert direction("direction = { line = 18, after_ms = 0.5 }\n") == gpio
+    assert 'by = "gpio" has a line' in complaints(tmp_path, MINIMAL + FED + 'direction = { chip = "/dev/gpiochip1" }\n')
+    said = complaints(
+        tmp_path, MINIMAL + FED + FED.replace('"a"', '"b"').replace("= 1", "= 2") + 'direction = "kernel"\n'
+    )
+    assert "b and a share a port and turn it in different ways; give both the direction of a" in said
+    over_tcp = FED.replace('port = "/dev/rs485"', 'tcp = "10.0.0.1:502"') + 'direction = "kernel"\n'
+    assert "direction is of a port of this machine" in complaints(tmp_path, MINIMAL + over_tcp)

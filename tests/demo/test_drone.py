@@ -12,8 +12,9 @@ import pytest
 
 from simulators.demo.flight import said_text
 from simulators.demo.places import CHANNELS, judge_places
-from simulators.demo.survey import CRUISE_M_S, HEIGHT_M, Home, Survey
-from simulators.emulators.vehicle import ATTITUDE, GLOBAL_POSITION_INT, HEARTBEAT
+from simulators.demo.words import OF_A_FLIGHT, Word, judge_words
+from simulators.emulators.survey import CRUISE_M_S, HEIGHT_M, Home, Survey
+from simulators.emulators.vehicle import ATTITUDE, GLOBAL_POSITION_INT, HEARTBEAT, STATUSTEXT
 from simulators.oracle import Stored, Verdict
 from tests.demo.test_demo import COMMAND, processes_that_name
 
@@ -36,7 +37,7 @@ def test_a_survey_goes_up_flies_rows_and_is_home_in_time(seconds: float) -> None
 
 def test_what_an_autopilot_says_is_written_down_as_the_wire_has_it() -> None:
     fields: dict[str, int | float | bytes] = {"time_boot_ms": 1400, "lat": 185_200_001, "lon": -5, "alt": 560_123}
-    told = said_text(GLOBAL_POSITION_INT, fields, 1_700_000_000 * S)
+    told = said_text(GLOBAL_POSITION_INT, fields, 1_700_000_001 * S + 400_000_000)
     assert told is not None
     assert told[0] == "drone-position"
     values = json.loads(told[1])
@@ -50,7 +51,10 @@ def test_what_an_autopilot_says_is_written_down_as_the_wire_has_it() -> None:
     turned = said_text(ATTITUDE, {"time_boot_ms": 0, "yaw": 0.1}, 0)
     assert turned is not None
     assert json.loads(turned[1])["yaw"] == 0.10000000149011612, "single precision"
-    assert said_text(HEARTBEAT, {"type": 2}, 0) is None
+    state = said_text(HEARTBEAT, {"type": 2, "base_mode": 0xD1}, 0)
+    assert state is not None
+    assert json.loads(state[1])["armed"] == 1
+    assert said_text(STATUSTEXT, {"severity": 6}, 0) is None
 
 
 def place(at_ns: int, latitude: float, error_m: float = 0.1) -> list[Stored]:
@@ -89,6 +93,15 @@ def test_a_place_that_is_wrong_missing_double_or_of_nothing_is_told(
     assert not verdict.clean
 
 
+def test_words_of_a_flight_are_all_there_and_none_twice() -> None:
+    words = [Word("drone-status", channel, number, text) for number, (channel, text) in enumerate(OF_A_FLIGHT)]
+    verdict = Verdict()
+    assert judge_words(words, verdict) == len(words)
+    assert verdict.clean
+    judge_words([*words[1:], words[1]], verdict)
+    assert (verdict.lost, verdict.duplicates) == (1, 1)
+
+
 def test_a_flight_needs_time() -> None:
     done = subprocess.run(
         [*COMMAND, "--drone", "--seconds", "30"], capture_output=True, text=True, timeout=60, check=False
@@ -109,5 +122,7 @@ def test_a_drone_flies_through_outage_and_kill_and_its_readings_have_their_place
     assert [figures[name] for name in ("altered", "pending", "recorded_loss", "duplicates", "lost")] == [0] * 5
     assert figures["placed"] > 50
     assert figures["place_error_p95_m"] <= 0.35
+    assert figures["attitudes"] > 50
+    assert figures["events"] >= len(OF_A_FLIGHT)
     assert "On board:" in done.stdout
     assert processes_that_name(folder) == []

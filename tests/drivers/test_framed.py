@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import os
+import struct
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from device_profiles import catalogue
+from device_profiles import catalogue, checksums
+from device_profiles.engine.compile import compile_profile
 from device_profiles.rejects import FrameRejected
 from device_profiles.wire.values import Scaled
 from edge_agent.clock import SystemClock
@@ -34,7 +36,7 @@ def line(tmp_path: Path) -> Iterator[Instrument]:
 
 def driver(line: Instrument, model: str, **how: float) -> FramedDriver:
     profile = catalogue.load(model)
-    port = SerialPort(line.name, line_format(profile.document, None))
+    port = SerialPort(line.name, line_format(profile.document))
     schedule = Schedule(how["every_s"], SystemClock()) if "every_s" in how else None
     return FramedDriver(port, profile, SystemClock(), schedule=schedule, silence_s=how.get("silence_s", 0))
 
@@ -136,3 +138,93 @@ def test_steps_say_what_is_sent_first_and_what_each_time() -> None:
     assert (listens.first, listens.each) == ((), ())
     # A question that the profile knows without an interval is for a mode the device is not in.
     assert conversation(catalogue.load("nova/sds011").document).each == ()
+
+
+def umb(body: bytes, *, to: int, of: int) -> bytes:
+    frame = struct.pack("<BBHHBB", 1, 0x10, to, of, len(body), 2) + body + b"\x03"
+    return frame + struct.pack("<H", checksums.crc16_mcrf4xx(frame)) + b"\x04"
+
+
+def test_a_umb_station_is_asked_for_many_channels_at_once(line: Instrument) -> None:
+    """It answers for each channel by itself: here without a radiation sensor, status 24h."""
+    known = {
+        100: 21.5,
+        110: 12.25,
+        200: 58.5,
+        300: 938.25,
+        400: 3.5,
+        440: 6.25,
+        460: 3.0,
+        500: 270.0,
+        620: 12.5,
+        820: 0,
+    }
+    asked: list[bytes] = []
+
+    def answer() -> None:
+        request = os.read(line.master, 200)
+        asked.append(request)
+        count = request[10]
+        channels = struct.unpack(f"<{count}H", request[11 : 11 + 2 * count])
+        body = bytes((0x2F, 0x10, 0, count))
+        for channel in channels:
+            if channel in known:
+                body += struct.pack("<BBHBf", 8, 0, channel, 0x16, known[channel])
+            elif channel == 700:
+                body += struct.pack("<BBHBB", 5, 0, channel, 0x10, 60)
+            else:
+                body += struct.pack("<BBH", 3, 0x24, channel)
+        line.say(umb(body, to=0xF001, of=0x7001))
+
+    async def run() -> list[Read]:
+        asyncio.get_running_loop().add_reader(line.master, answer)
+        polled = driver(line, "lufft/ws-umb", every_s=0.2)
+        await polled.open()
+        reads = await gather(polled, 2)
+        asyncio.get_running_loop().remove_reader(line.master)
+        await polled.close()
+        return reads
+
+    air, wind = samples(asyncio.run(run()))
+    assert air["air_temperature"] == 21.5
+    assert air["precipitation_type"] == Scaled(60, 0)
+    assert air["solar_radiation"] is None
+    assert wind["wind_speed_max"] == 6.25
+    assert wind["precipitation_total"] == 12.5
+    # What was asked is a frame of its own right: length, checksum, end.
+    for request in asked:
+        assert request == umb(request[8:-4], to=0x7001, of=0xF001)
+
+
+def test_questions_of_one_tick_are_asked_one_after_the_other(line: Instrument) -> None:
+    """A half-duplex line carries no question while an answer is on it."""
+    _, data = catalogue.read("hydreon/rg-15")
+    text = data.decode().replace(
+        "[[requests]]", '[[requests]]\nname = "again"\ntext = "A\\n"\nevery_s = 60\n[[requests]]', 1
+    )
+    profile = compile_profile(catalogue.parse(text.encode()), profile_id="hydreon/two", digest=bytes(8))
+    order: list[str] = []
+
+    async def run() -> list[Read]:
+        loop = asyncio.get_running_loop()
+
+        def say() -> None:
+            order.append("answer")
+            line.say(RG15_ANSWER)
+
+        def answer() -> None:
+            order.append(os.read(line.master, 100).decode().strip())
+            loop.call_later(0.1, say)
+
+        loop.add_reader(line.master, answer)
+        clock = SystemClock()
+        port = SerialPort(line.name, line_format(profile.document))
+        polled = FramedDriver(port, profile, clock, schedule=Schedule(1.0, clock))
+        await polled.open()
+        reads = await gather(polled, 2)
+        loop.remove_reader(line.master)
+        await polled.close()
+        return reads
+
+    assert len(samples(asyncio.run(run()))) == 2
+    assert order == ["A", "answer", "R", "answer"]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import socket
 from collections.abc import Callable
 from contextlib import ExitStack
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
@@ -119,3 +120,79 @@ def test_what_a_drone_carries_is_stored_with_the_place_where_it_was_read(
         assert found["altitude"] == (640_000, -3)
         assert agent.stop() == 0
         assert keeper.errors == []
+
+
+MPPT = (
+    b"\r\nPID\t0xA042\r\nFW\t123\r\nSER#\tHQ1411MYIKN\r\nV\t12530\r\nI\t640\r\nVPV\t31390\r\nPPV\t8\r\nCS\t3\r\nERR\t0"
+    b"\r\nLOAD\tON\r\nIL\t0\r\nH19\t8272\r\nH20\t0\r\nH21\t11\r\nH22\t25\r\nH23\t119\r\nHSDS\t274\r\nChecksum\t"
+)
+
+
+def test_what_a_device_says_in_words_is_stored_when_it_is_news(
+    tmp_path: Path, mosquitto: Callable[..., Mosquitto]
+) -> None:
+    def block(**changed: bytes) -> bytes:
+        said = MPPT
+        for old, new in changed.items():
+            said = said.replace(old.encode(), new)
+        return said + bytes((-sum(said) & 0xFF,))
+
+    device = (
+        f'[[device]]\nid = "charger"\ndriver = "serial"\nprofile = "victron/mppt"\nport = "{tmp_path}/charger"\n'
+        "seal_after_s = 0.3\n"
+    )
+    with ExitStack() as stack:
+        broker = mosquitto()
+        keeper = KeepingCollector(broker.port)
+        stack.callback(keeper.close)
+        charger = Instrument(tmp_path / "charger")
+        stack.callback(charger.close)
+        agent = agent_config(tmp_path, broker.port, device)
+        stack.callback(agent.end)
+        agent.start()
+        wait_until(lambda: agent.device("charger")["state"] == "up", what="the charger to be open")
+
+        def words() -> list[tuple[str, str]]:
+            return [(event.channel, event.text) for each in keeper.blocks.values() for event in each.texts]
+
+        first = {("product", "0xA042"), ("firmware", "123"), ("device_serial", "HQ1411MYIKN")}
+        charger.say(block())
+        wait_until(lambda: first <= set(words()), what="its words to be stored")
+        charger.say(block(V=b"V"))
+        wait_until(lambda: agent.device("charger")["samples"] == 2, what="the same words again")
+        charger.say(block(HQ1411MYIKN=b"HQ2020OTHER"))
+        wait_until(lambda: ("device_serial", "HQ2020OTHER") in words(), what="another charger's number")
+        assert sorted(words()) == sorted([*first, ("device_serial", "HQ2020OTHER")])
+        assert agent.device("charger")["texts"]["device_serial"] == "HQ2020OTHER"
+        assert agent.stop() == 0
+        assert keeper.errors == []
+
+
+def test_a_power_group_of_the_configuration_is_on_while_its_member_is_read_and_off_at_the_end(
+    tmp_path: Path, mosquitto: Callable[..., Mosquitto]
+) -> None:
+    log, probe = tmp_path / "log", tmp_path / "28-0001"
+    probe.mkdir()
+    (probe / "w1_slave").write_text(W1, encoding="ascii")
+    commands = "".join(f'command_{word} = ["/bin/sh", "-c", "echo {word} >> {log}"]\n' for word in ("on", "off"))
+    devices = (
+        f'[[power]]\nid = "probes"\n{commands}settle_s = 0.1\n'
+        f'[[device]]\nid = "soil"\ndriver = "sysfs"\nprofile = "maxim/ds18b20-w1"\npath = "{probe}"\n'
+        'poll_s = 1.0\nseal_after_s = 0.5\npower = "probes"\n'
+    )
+    with ExitStack() as stack:
+        broker = mosquitto()
+        keeper = KeepingCollector(broker.port)
+        stack.callback(keeper.close)
+        agent = agent_config(tmp_path, broker.port, devices)
+        stack.callback(agent.end)
+        agent.start()
+        wait_until(lambda: len(keeper.readings("soil")) >= 2, what="two readings of a probe that is fed for them")
+        assert agent.stop() == 0
+    said = log.read_text(encoding="ascii").split()
+    # Off first, whatever was before; then on for the opening and for each reading.
+    assert said[:5] == ["off", "on", "off", "on", "off"]
+    assert said[-1] == "off"
+    assert all(one != two for one, two in pairwise(said[1:-1]))
+    # A tenth of a second before the full second, so that what was read is of the second itself.
+    assert all(at_ns % 10**9 < 0.9 * 10**9 for at_ns, *_ in keeper.readings("soil"))

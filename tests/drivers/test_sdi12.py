@@ -14,7 +14,7 @@ from device_profiles import catalogue
 from device_profiles.rejects import FrameRejected, RejectReason
 from device_profiles.wire.values import Scaled
 from edge_agent.clock import SystemClock
-from edge_agent.drivers.ports import LinkDown, Read, Sample
+from edge_agent.drivers.ports import LinkDown, NotReady, Read, Sample
 from edge_agent.drivers.schedule import Schedule
 from edge_agent.drivers.sdi12 import Sdi12Driver
 from edge_agent.drivers.sdi12_lines import Damaged, Promise, line_of, promise, values
@@ -23,6 +23,7 @@ from edge_agent.drivers.shared_line import SharedLine
 from simulators.emulators.host import on_pty
 from simulators.emulators.port import Emulator, Measurement, Model
 from simulators.emulators.registry import MODELS
+from simulators.emulators.sdi12 import Sdi12Probe
 from simulators.frames import Frame
 
 CLOCK = SystemClock()
@@ -119,7 +120,7 @@ def test_a_probe_that_is_not_there_is_down_and_its_neighbour_is_read_on(tmp_path
         line = bus(tmp_path / "bus")
         gone = asyncio.ensure_future(until(probe(line, "5"), 1))
         reads = await until(probe(line, "0"), 2)
-        with pytest.raises(LinkDown, match="probe 5 does not answer: is it powered"):
+        with pytest.raises(NotReady, match="probe 5 does not answer: is it powered"):
             await gone
         return reads
 
@@ -145,3 +146,70 @@ def test_any_bytes_are_a_line_or_none(heard: bytes) -> None:
     if said is not None:
         promise(said)
         assert isinstance(values("0", said, with_crc=True), list | Damaged)
+
+
+def test_another_model_at_the_address_is_told_by_what_it_says_and_not_read(tmp_path: Path) -> None:
+    other = Sdi12Probe("0", "13DECAGON GS3   105", lambda values: ("+1.0", "+2.0", "+3"), ready_s=0)
+
+    async def run() -> None:
+        driver = probe(bus(tmp_path / "bus"), "0")
+        with pytest.raises(NotReady, match="probe 0 is no meter/teros-12-sdi12, it says it is '13DECAGON GS3   105'"):
+            await driver.open()
+        await driver.close()
+
+    with on_pty(tmp_path / "bus", [(TEROS, other)]):
+        asyncio.run(run())
+
+
+def test_a_promise_that_no_checksum_guards_holds_the_bus_no_longer_than_the_profile_says(tmp_path: Path) -> None:
+    def spoil(request: bytes, frames: list[Frame]) -> list[Frame]:
+        # A disturbed answer to MC: 999 s for what takes one.
+        return [Frame(each.data.replace(b"0001", b"0999"), delay_ns=each.delay_ns) for each in frames]
+
+    with on_pty(tmp_path / "bus", [(TEROS, Spoilt(TEROS.make(ord("0")), spoil))]):
+        reads = asyncio.run(until(probe(bus(tmp_path / "bus"), "0"), 1))
+    assert found(reads[0]) == RIGHT
+
+
+def test_a_request_without_an_interval_is_not_asked(tmp_path: Path) -> None:
+    """CS650: M3 gives everything; M and M1 are there for older loggers."""
+    asked: list[bytes] = []
+
+    class Cs650:
+        def measure(self, measurement: Measurement) -> list[Frame]:
+            return []
+
+        def answer(self, request: bytes, at_ns: int) -> list[Frame]:
+            asked.append(request)
+            said = {b"0!": b"0", b"0M3!": b"00006", b"0D0!": b"0+0.2+0.1+20.5+10.2+1.2+3.4"}.get(request)
+            return [Frame(said + b"\r\n")] if said is not None else []
+
+    with on_pty(tmp_path / "bus", [(TEROS, Cs650())]):
+        asyncio.run(until(probe(bus(tmp_path / "bus"), "0", "campbell/cs650"), 1))
+    assert set(asked) == {b"0!", b"0M3!", b"0D0!"}
+
+
+def test_a_probe_that_falls_silent_costs_the_bus_one_try_a_poll(tmp_path: Path) -> None:
+    asked: list[bytes] = []
+
+    def spoil(request: bytes, frames: list[Frame]) -> list[Frame]:
+        asked.append(request)
+        return frames if len(asked) == 1 else []
+
+    async def run() -> None:
+        driver = probe(bus(tmp_path / "bus"), "0", "sdi-12/generic")
+        await driver.open()
+        with pytest.raises(LinkDown, match="probe 0 does not answer"):
+            await forever(driver)
+        await driver.close()
+
+    with on_pty(tmp_path / "bus", [(TEROS, Spoilt(TEROS.make(ord("0")), spoil))]):
+        asyncio.run(run())
+    # Met; three tries as the standard says; then one a poll until it counts as down.
+    assert len(asked) == 1 + 3 + 1 + 1
+
+
+async def forever(driver: Sdi12Driver) -> None:
+    async with asyncio.timeout(60):
+        while True:
+            await driver.read()

@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import hashlib
+import io
 import json
 import signal
+import socket
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
@@ -27,9 +30,10 @@ from edge_agent.drivers.schedule import Schedule
 from edge_agent.drivers.serial_port import SerialPort
 from edge_agent.drivers.sysfs import SysfsInstrument
 from edge_agent.drivers.uplinks import TOPICS
-from simulators.cli_device import swinging
 from simulators.emulators.host import on_pty
 from simulators.emulators.registry import MODELS, VEHICLES
+from simulators.emulators.survey_flight import SurveyFlight
+from simulators.emulators.swing import swinging
 from tests.conftest import Mosquitto, free_port, wait_until
 
 COMMAND = [sys.executable, "-c", "import harkara,sys; sys.exit(harkara.main())", "simulate", "device"]
@@ -80,7 +84,7 @@ SERIAL = sorted(
 def test_the_agents_driver_reads_every_serial_model(tmp_path: Path, name: str) -> None:
     model, profile, clock = MODELS[name], catalogue.load(name), SystemClock()
     link = tmp_path / "line"
-    line = SerialPort(link, line_format(profile.document, None))
+    line = SerialPort(link, line_format(profile.document))
     talk = conversation(profile.document)
     asks = bool(talk.each or talk.first)
     # A sensor that needs half a minute to settle is read at once here: the emulator has settled.
@@ -133,16 +137,52 @@ def test_pymavlink_hears_the_drone_over_udp() -> None:
     link = mavutil.mavlink_connection("udpin:127.0.0.1:0")
     try:
         port = link.port.getsockname()[1]
-        with running("mavlink/position", "--to", f"udp:127.0.0.1:{port}"):
+        with running("mavlink/position", "--seed", "5", "--to", f"udp:127.0.0.1:{port}"):
             found = link.recv_match(type="GLOBAL_POSITION_INT", blocking=True, timeout=30)
         assert found is not None
-        assert abs(found.lat - 303_165_000) <= 5001
+        # It is at home, still or again.
+        assert abs(found.lat - SurveyFlight(5).home.latitude * 1e7) <= 5000
     finally:
         link.close()
 
 
+def heard(port: socket.socket, frames: int = 20) -> list[bytes]:
+    return [port.recv(1000) for _ in range(frames)]
+
+
+@pytest.mark.parametrize(
+    ("secret", "key"), [(bytes(range(32)).hex(), bytes(range(32))), ("monsoon", hashlib.sha256(b"monsoon").digest())]
+)
+def test_a_drone_signs_when_it_has_a_key(tmp_path: Path, secret: str, key: bytes) -> None:
+    from pymavlink.dialects.v20 import ardupilotmega
+
+    file = tmp_path / "key"
+    file.touch(mode=0o600)
+    file.write_text(f"{secret}\n", encoding="utf-8")
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as port:
+        port.bind(("127.0.0.1", 0))
+        port.settimeout(30)
+        with running("mavlink/position", "--sign", str(file), "--to", f"udp:127.0.0.1:{port.getsockname()[1]}"):
+            signed = heard(port)
+    reader = ardupilotmega.MAVLink(io.BytesIO())
+    reader.signing.secret_key = key
+    reader.signing.allow_unsigned_callback = lambda *_: False
+    messages = reader.parse_buffer(b"".join(signed))
+    assert len(messages) == len(signed)
+    assert all(message.get_signed() for message in messages)
+
+
+def test_a_drone_speaks_the_old_version_when_told() -> None:
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as port:
+        port.bind(("127.0.0.1", 0))
+        port.settimeout(30)
+        with running("mavlink/position", "--mavlink", "1", "--to", f"udp:127.0.0.1:{port.getsockname()[1]}"):
+            assert {frame[0] for frame in heard(port)} == {0xFE}
+
+
 @pytest.mark.broker
-def test_uplinks_reach_the_agents_driver_through_a_broker(mosquitto: Callable[..., Mosquitto]) -> None:
+@pytest.mark.parametrize("network", ["chirpstack", "things-stack"])
+def test_uplinks_reach_the_agents_driver_through_a_broker(mosquitto: Callable[..., Mosquitto], network: str) -> None:
     broker = mosquitto()
     client = client_of("127.0.0.1", broker.port, identifier="harkara-soil", username=None, password=None)
     eui = "a84041000181c061"
@@ -153,7 +193,7 @@ def test_uplinks_reach_the_agents_driver_through_a_broker(mosquitto: Callable[..
     async def read() -> Sample:
         await driver.open()
         # The driver listens before the probe sends its only uplink of the next twenty minutes.
-        with running("dragino/lse01", "--to", f"mqtt:127.0.0.1:{broker.port}"):
+        with running("dragino/lse01", "--network", network, "--to", f"mqtt:127.0.0.1:{broker.port}"):
             async with asyncio.timeout(30):
                 while not (found := await driver.read()):
                     pass
@@ -167,7 +207,10 @@ def test_uplinks_reach_the_agents_driver_through_a_broker(mosquitto: Callable[..
     assert abs(found["soil_moisture_percent"] - true["soil_moisture_percent"]) < 0.5
 
 
-def test_the_list_and_what_cannot_be() -> None:
+def test_the_list_and_what_cannot_be(tmp_path: Path) -> None:
+    open_key, empty_key = tmp_path / "open", tmp_path / "empty"
+    open_key.touch(mode=0o644)
+    empty_key.touch(mode=0o600)
     done = subprocess.run([*COMMAND, "--list", "--json"], capture_output=True, text=True, check=True, timeout=60)
     assert {each["model"] for each in json.loads(done.stdout)} == {*MODELS, *VEHICLES}
     for words, said in (
@@ -185,6 +228,13 @@ def test_the_list_and_what_cannot_be() -> None:
         (["renke/rs-fsjt", "--to", "pigeon:1"], "reach it by pty or tcp"),
         (["renke/rs-fsjt", "--address", "3", "--with", "renke/rs-wsd@3"], "two devices at address 3"),
         (["nova/sds011", "--address", "7"], "nova/sds011 is on no bus and has no address"),
+        (["nova/sds011", "--network", "chirpstack"], "--network is for dragino/lse01"),
+        (["nova/sds011", "--mavlink", "1"], "--mavlink and --sign are for mavlink/position"),
+        (["nova/sds011", "--sign", "key"], "--mavlink and --sign are for mavlink/position"),
+        (["mavlink/position", "--sign", "nowhere"], "--sign nowhere: No such file"),
+        (["mavlink/position", "--sign", str(open_key)], f"others can read it; chmod 600 {open_key}"),
+        (["mavlink/position", "--sign", str(empty_key)], "its first line is empty"),
+        (["mavlink/position", "--sign", "key", "--mavlink", "1"], "MAVLink 1 has no signatures"),
     ):
         failed = subprocess.run([*COMMAND, *words], capture_output=True, text=True, check=False, timeout=60)
         assert failed.returncode == 2, failed
@@ -197,3 +247,7 @@ def test_values_swing_around_the_usual_ones() -> None:
     seen = {swinging(model, second * 10**9)["wind_speed"] for second in range(0, 600, 7)}
     assert len(seen) > 5
     assert all(value is not None and abs(value - 2.74) <= 0.06 for value in seen)
+    assert swinging(model, 0, seed=1) == swinging(model, 0, seed=1) != swinging(model, 0, seed=2)
+    meter = MODELS["eastron/sdm120"]
+    energy = [swinging(meter, second * 10**9)["energy_import"] or 0.0 for second in range(0, 80_000, 997)]
+    assert energy == sorted(energy), "a counter never runs backwards within a day"

@@ -18,6 +18,7 @@ from pymodbus.client import ModbusSerialClient
 from pynmeagps import NMEAReader
 from pyubx2 import UBXReader
 
+from simulators.carriers import CarrierError
 from simulators.emulators.host import on_pty
 from simulators.emulators.port import Emulator, Model
 from simulators.emulators.registry import MODELS
@@ -77,7 +78,7 @@ def test_an_sdi_12_probe_keeps_the_specification_s_dialogue(tmp_path: Path) -> N
             return until(fd, end)
 
         assert ask(b"7!") == b"7\r\n"
-        assert ask(b"7I!").startswith(b"714METER   TER12 ")
+        assert ask(b"7I!").startswith(b"713METER   TER12 ")
         assert ask(b"0M!", b"0\r\n") == b"00013\r\n0\r\n"
         assert ask(b"0D0!") == b"0+2493.4+17.8+22\r\n"
         assert ask(b"7CC!") == b"700103\r\n"
@@ -85,6 +86,46 @@ def test_an_sdi_12_probe_keeps_the_specification_s_dialogue(tmp_path: Path) -> N
         assert ask(b"7A5!") == b"5\r\n"
         assert ask(b"5!") == b"5\r\n"
         assert ask(b"5M3!") == b"50000\r\n"
+
+
+def test_an_ended_measurement_calls_for_no_service(tmp_path: Path) -> None:
+    with on_pty(tmp_path / "bus", alone("meter/teros-12-sdi12")), opened(tmp_path / "bus") as fd:
+        os.write(fd, b"0M!")
+        assert until(fd, b"\r\n") == b"00013\r\n"
+        os.write(fd, b"0!")
+        assert until(fd, b"\r\n") == b"0\r\n"
+        # Apart in time, so that a call that is left over from the first measurement would come before the second's end.
+        time.sleep(0.3)
+        os.write(fd, b"0M!")
+        assert until(fd, b"0\r\n") == b"00013\r\n0\r\n"
+        os.write(fd, b"0D0!")
+        assert until(fd, b"\r\n") == b"0+2493.4+17.8+22\r\n"
+
+
+def test_a_function_that_a_slave_does_not_know_is_answered_with_an_exception(tmp_path: Path) -> None:
+    with on_pty(tmp_path / "bus", alone("renke/rs-fsjt")):
+        client = ModbusSerialClient(str(tmp_path / "bus"), baudrate=19_200, timeout=10, retries=0)
+        assert client.connect()
+        try:
+            written = client.write_registers(0, [1, 2], device_id=1)
+            assert (written.isError(), written.exception_code) == (True, 1)
+            assert client.mask_write_register(device_id=1).exception_code == 1
+            assert client.report_device_id(device_id=1).exception_code == 1
+            assert client.read_holding_registers(0, count=1, device_id=1).registers == [32]
+        finally:
+            client.close()  # type: ignore[no-untyped-call]
+
+
+def test_a_device_that_fails_ends_the_service_and_is_named(tmp_path: Path) -> None:
+    def fails(_model: Model, _at_ns: int) -> dict[str, float | None]:
+        raise ValueError("no such weather")
+
+    def serve() -> None:
+        with on_pty(tmp_path / "bus", alone("nova/sds011"), fails) as host:
+            assert host.ended.wait(30)
+
+    with pytest.raises(CarrierError, match="bus: no such weather"):
+        serve()
 
 
 def test_pynmeagps_and_pyubx2_read_the_receivers(tmp_path: Path) -> None:

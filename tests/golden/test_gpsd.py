@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 import json
+import re
 from pathlib import Path
 from typing import Any, Final
 
@@ -32,8 +33,15 @@ def _checked(captures: Path, log: str) -> list[dict[str, Any]]:
 
 def _sentences(captures: Path, log: str) -> list[bytes]:
     stream = framer(catalogue.load("nmea/gnss"))
+    items = [item for piece in _pieces(captures, log) for item in stream.feed(piece)]
+    return [item for item in [*items, *stream.flush()] if isinstance(item, bytes)]
+
+
+def _pieces(captures: Path, log: str) -> list[bytes]:
+    """The log as gpsfake sends it: where it declares a "delay cookie", that is no byte but an edge between two writes."""
     data = (captures / f"serial/gpsd_{log}.log").read_bytes()
-    return [item for item in [*stream.feed(data), *stream.flush()] if isinstance(item, bytes)]
+    cookie = re.search(rb"^# Delay-Cookie: (\S)", data, re.MULTILINE)
+    return data.split(cookie[1]) if cookie else [data]
 
 
 def _epochs(captures: Path, log: str) -> list[tuple[NmeaRow, dict[str, Reading]]]:
@@ -63,7 +71,7 @@ def test_every_sentence_with_a_right_checksum_decodes(captures: Path, log: str, 
     sentences = _sentences(captures, log)
     assert len(sentences) == whole
     assert [item for item in sentences if isinstance(nmea.decode(item), FrameRejected)] == []
-    lines = (captures / f"serial/gpsd_{log}.log").read_bytes().splitlines()
+    lines = b"".join(_pieces(captures, log)).splitlines()
     right = [line for line in lines if line.startswith(b"$") and _is_right(line)]
     # Those that begin a line and are whole; the others were cut by the transport and put together again.
     assert len(right) <= whole <= len(right) + 1
@@ -101,6 +109,29 @@ def test_place_time_and_mode_of_every_epoch(captures: Path, log: str) -> None:
     assert compared == {"neo-m8n": 22, "nmea-rtk": 122, "tcp-torture": 1}[log]
     assert reports == {}
     assert rounds == ({0} if log == "nmea-rtk" else {WEEKS_1024_NS})
+
+
+@pytest.mark.parametrize(
+    ("log", "untimed"), [("april6_2019", 2), ("bu303-nofix", 0), ("neo-m8n", 1), ("nmea-rtk", 1), ("tcp-torture", 2)]
+)
+def test_place_and_mode_of_the_reports_without_a_time(captures: Path, log: str, untimed: int) -> None:
+    """gpsd reports before it knows the date, and between two sentences of an epoch: what it says then is ours, too."""
+    reports = [report for report in _checked(captures, log) if "time" not in report]
+    assert len(reports) == untimed
+    ours = [readings for _, readings in _epochs(captures, log) if "latitude" in readings]
+    for report in reports:
+        if report["mode"] == 1:
+            assert "lat" not in report
+            continue
+        near = [
+            readings
+            for readings in ours
+            if readings["latitude"].value == pytest.approx(report["lat"], abs=5e-9)
+            and readings["longitude"].value == pytest.approx(report["lon"], abs=5e-9)
+        ]
+        assert near, report
+        modes = {readings["fix_mode"].value for readings in near if "fix_mode" in readings}
+        assert not modes or report["mode"] in modes
 
 
 def test_a_place_without_a_date_is_kept_without_a_time(captures: Path) -> None:

@@ -170,7 +170,7 @@ def test_a_log_without_any_time_says_so_and_takes_the_start_that_is_given(tmp_pa
     ("content", "words"),
     [
         (b"", "is empty"),
-        (b"no log at all\n" * 40, "is no log known here"),
+        (b"no log at all\n" * 40, "looks like text without columns of numbers"),
         (None, "No such file"),
         ("dir", "is a folder"),
     ],

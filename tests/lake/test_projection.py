@@ -241,6 +241,18 @@ def test_maintenance_changes_files_and_no_row(tmp_path: Path) -> None:
         assert bench.lake.note.position == position + 2
 
 
+def test_a_collector_that_is_started_often_merges_all_the_same(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("collector.lake.maintenance.SMALL_FILES_MAX", 6)
+    blocks = [block(seq, rows=200) for seq in range(1, 15)]
+    for data in blocks:
+        with Bench(tmp_path, maintenance=Maintenance(history_s=0)) as bench:
+            store(bench.journal, [data])
+            bench.project()
+    with Bench(tmp_path) as bench:
+        assert bench.rows() == readings_of(blocks)
+    assert len(list((tmp_path / "lake" / "data" / "main" / "reading").rglob("*.parquet"))) <= 6
+
+
 def test_a_second_process_is_told_who_has_the_lake(tmp_path: Path) -> None:
     with Bench(tmp_path):
         code = (

@@ -122,8 +122,7 @@ def test_what_the_format_can_hold_comes_back_as_it_was(name: str) -> None:
     table = [SeriesFacts("a1", name, "", name, "m")]
     (each,) = points(encoded(readings(table, [(0, 1, 2.0)])).lines.pieces)
     assert dict(each.tags)["device"] == name
-    if not name.startswith("#"):
-        assert each.fields == ((name + "_m", 2.0),)
+    assert each.fields == ((name + "_m", 2.0),)
 
 
 def test_names_that_become_one_are_told_apart_the_same_way_in_any_order_and_shown() -> None:

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from collector.registry import Agent, Status
 from collector.stores.mapping import MappingOptions, Place, place_of, site_names
+from collector.stores.naming import digest, head
 from collector.stores.profile_facts import ProfileFacts, facts_of
 from collector.stores.unit_suffix import NAMED, unit_suffix
 from device_profiles.units import UNITS
@@ -62,6 +63,10 @@ def test_what_cannot_be_is_said_in_one_line(options: dict[str, Any], words: str)
     with pytest.raises(ValueError, match=words.replace("{", r"\{")) as caught:
         MappingOptions(**options)
     assert "\n" not in str(caught.value)
+
+
+def test_a_measurement_is_never_a_comment_and_an_empty_tag_is_left_out() -> None:
+    assert head("#m", {"b": "2", "a": "1", "c": ""}) == "x#m~" + digest("#m") + ",a=1,b=2"
 
 
 def test_units_are_readable() -> None:

@@ -3,33 +3,39 @@
 from __future__ import annotations
 
 import json
+import re
+import time
 import urllib.parse
 import urllib.request
 from pathlib import Path
 
 import numpy as np
 
+from collector.stores.delivery import Delivery
+from collector.stores.http_store import HttpOptions
 from collector.stores.line_protocol import Encoder
+from collector.stores.lines import Lines
 from collector.stores.mapping import MappingOptions
-from collector.stores.ports import SeriesFacts
+from collector.stores.ports import NeedsPerson, Pulse, SeriesFacts, Stored, Unreachable
+from collector.stores.quarantine import Quarantine
+from collector.stores.victoria import VictoriaMetrics
 from tests.conftest import wait_until
-from tests.stores.made import NOW_NS, readings
-from tests.stores.servers import victoria_metrics
+from tests.stores.made import NOW_NS, facts, readings
+from tests.stores.servers import victoria_metrics, victoria_metrics_store
 
 DEDUP = "-dedup.minScrapeInterval=1ms"
-NAMES = ["river stage", "a,b=c", "वर्षा मिमी", 'say "so"']
+NAMES = ["river stage", "a,b=c", "वर्षा मिमी", 'say "so"', "#5", "ends in \\", "two\nlines", "__name__"]
 
-Found = dict[tuple[str, str], dict[int, float]]
+Found = dict[str, dict[int, float]]
 
 
-def written(address: str, body: bytes) -> int:
-    request = urllib.request.Request(f"{address}/write?precision=ms", data=body, method="POST")
-    with urllib.request.urlopen(request, timeout=30) as answer:
-        return int(answer.status)
+def _shown(device: str) -> str:
+    """A device's name before signs that the format cannot hold were written as others."""
+    return re.sub("(.*)~[0-9a-f]{8}", r"\1", device).translate({0xFF3C: "\\", 0x2424: "\n"})
 
 
 def exported(address: str, *, raw: bool = False) -> Found:
-    """Values by name and device; raw ones may hold a time twice, which the caller sees as a wrong count."""
+    """Values by device; raw ones may hold a time twice, which the caller sees as a wrong count."""
     with urllib.request.urlopen(f"{address}/internal/force_flush", timeout=30):
         pass
     query = urllib.parse.urlencode({"match[]": '{device!=""}', "start": 0, "end": NOW_NS // 10**9 + 3600})
@@ -39,17 +45,23 @@ def exported(address: str, *, raw: bool = False) -> Found:
     for each in series:
         at = each["timestamps"]
         assert raw or len(set(at)) == len(at), "a time twice"
-        found[each["metric"]["__name__"], each["metric"]["device"]] = dict(zip(at, each["values"], strict=True))
+        device = _shown(each["metric"]["device"])
+        name = NAMES[int(device[1])] if device[0] == "S" else "level_m"
+        if name in NAMES[:5]:
+            assert each["metric"]["__name__"] == f"reading_{name}"
+        assert device not in found
+        found[device] = dict(zip(at, each["values"], strict=True))
     return found
 
 
-def test_names_times_and_numbers_come_back_and_the_same_twice_is_one(tmp_path: Path) -> None:
-    table = [SeriesFacts("a1", f"S {name}", "", name, "") for name in NAMES]
+def test_all_comes_back_twice_is_one_and_what_a_kill_took_is_sent_again(tmp_path: Path) -> None:
+    table = [SeriesFacts("a1", f"S{number} {name}", "", name, "") for number, name in enumerate(NAMES)]
     count = 240
     series = np.arange(count) % len(NAMES)
     # Numbers of instruments: at most fifteen digits, which is what the store promises to keep.
     value = np.round(np.linspace(-40.0, 8848.86, count), 3)
-    value[-2:] = [0.0, 1e-9]
+    # A block of a series has one decimal exponent for all its numbers: fifteen digits from the first to the last.
+    value[-4:] = [0.0, 1e-9, 2.5, 123456789012.345]
     at_ms = NOW_NS // 10**6 - 1000 * np.arange(count)
     rows = [(int(s), int(t) * 10**6, float(v)) for s, t, v in zip(series, at_ms, value, strict=True)]
     # Two of one series in one millisecond: the larger stays, sent together or one after the other.
@@ -59,10 +71,61 @@ def test_names_times_and_numbers_come_back_and_the_same_twice_is_one(tmp_path: P
     assert (first.values, second.values, second.left_out["folded"], first.inexact) == (count, 1, 1, 0)
     wanted: Found = {}
     for number, at, number_value in zip(series.tolist(), at_ms.tolist(), value.tolist(), strict=True):
-        name = NAMES[number]
-        wanted.setdefault((f"reading_{name}", f"S {name}"), {})[at] = number_value
-    wanted[f"reading_{NAMES[0]}", f"S {NAMES[0]}"][int(at_ms[0])] = 7777.5
-    with victoria_metrics(tmp_path / "data", DEDUP) as address:
-        for piece in 2 * first.lines.pieces + 2 * second.lines.pieces + first.lines.pieces:
-            assert written(address, piece) == 204
-        wait_until(lambda: exported(address) == wanted, what="all values, each once")
+        wanted.setdefault(f"S{number} {NAMES[number]}", {})[at] = number_value
+    wanted[f"S0 {NAMES[0]}"][int(at_ms[0])] = 7777.5
+    with victoria_metrics_store(tmp_path / "data", DEDUP) as store:
+        client = VictoriaMetrics(HttpOptions(store.address, gzip=True))
+        delivery = Delivery(client, Quarantine(tmp_path / "refused.jsonl"))
+        for lines in (first.lines, first.lines, second.lines, second.lines, first.lines):
+            assert delivery.send(lines) == Stored()
+        wait_until(lambda: values_in(store.address) == count, what="all values, each once")
+        assert exported(store.address) == wanted
+        assert client.advice() == []
+        before = client.pulse()
+        store.kill()
+        assert isinstance(delivery.send(first.lines), Unreachable)
+        assert isinstance(client.pulse(), Unreachable)
+        store.start()
+        after = client.pulse()
+        assert isinstance(before, Pulse)
+        assert isinstance(after, Pulse)
+        assert before.life != after.life != ""
+        for lines in (first.lines, second.lines):
+            assert delivery.send(lines) == Stored()
+        wait_until(lambda: values_in(store.address) == count, what="all values again, each once")
+        assert exported(store.address) == wanted
+        client.close()
+
+
+def values_in(address: str) -> int:
+    return sum(map(len, exported(address, raw=True).values()))
+
+
+def ignored(client: VictoriaMetrics) -> int:
+    pulse = client.pulse()
+    return sum(pulse.ignored.values()) if isinstance(pulse, Pulse) else -1
+
+
+def test_bad_lines_are_found_and_what_it_drops_in_silence_is_seen(tmp_path: Path) -> None:
+    encoder = Encoder(MappingOptions(store="victoriametrics"), str, clock_ns=lambda: NOW_NS)
+    rows = [(0, NOW_NS - 10**9 * number, float(number)) for number in range(1000)]
+    good = encoder.encode(readings([facts()], rows)).lines.pieces[0].splitlines(keepends=True)
+    bad = [b'no\\ line "at" all\n', b"reading,device=d1 level_m= 5\n"]
+    mixed = b"".join([*good[:300], bad[0], *good[300:], bad[1]])
+    with victoria_metrics(tmp_path / "data") as address:
+        client = VictoriaMetrics(HttpOptions(address))
+        quarantine = Quarantine(tmp_path / "refused.jsonl")
+        delivery = Delivery(client, quarantine)
+        assert delivery.send(Lines((mixed,), 1002)) == Stored()
+        wait_until(lambda: values_in(address) == len(good), what="the good lines")
+        assert [line.encode() + b"\n" for entry in quarantine.entries() for line in entry.lines] == bad
+        assert delivery.requests == 3
+        assert ["-dedup.minScrapeInterval=1ms" in line for line in client.advice()] == [True]
+        # Three days ahead of the store's own clock: taken, and dropped.
+        ahead = (time.time_ns() + 3 * 86_400 * 10**9) // 10**6
+        assert delivery.send(Lines((b"reading,device=d9 level_m=1.0 %d\n" % ahead,), 1)) == Stored()
+        wait_until(lambda: ignored(client) == 1, what="a row in the count of those it ignored")
+        client.close()
+        lost = VictoriaMetrics(HttpOptions(address + "/elsewhere"))
+        assert isinstance(lost.write(good[0]), NeedsPerson)
+        lost.close()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import struct
 from pathlib import Path
 
 import pytest
@@ -11,7 +12,16 @@ from device_profiles.codecs.mavlink_copies import Copies
 from device_profiles.codecs.mavlink_scan import Frame
 from device_profiles.codecs.mavlink_time import VehicleClock
 from edge_agent.telemetry.flights import Flights
-from edge_agent.telemetry.track import GAP_NS_MAX, Attitude, Fix, Track, distance_m
+from edge_agent.telemetry.track import (
+    GAP_NS_MAX,
+    Attitude,
+    Fix,
+    Track,
+    angle_between,
+    distance_m,
+    euler,
+    quaternion,
+)
 from tests.telemetry.recorded import FLIGHT, frames_of, timed_kinds
 
 S = 1_000_000_000
@@ -141,3 +151,29 @@ def test_armed_and_high_is_a_flight_of_an_autopilot_that_does_not_say_whether_it
     assert flights.is_armed, "a ground station's heartbeat is not the vehicle's"
     flights.hear(frame(0, bytes(4) + bytes((2, 3, 0, 4, 3))), 5)
     assert [(span.began_ns, span.ended_ns) for span in flights.flights] == [(3, 5)]
+
+
+def test_every_second_attitude_left_out_is_met_within_its_bound(captures: Path) -> None:
+    frames = frames_of(captures / FLIGHT)
+    kinds = timed_kinds(frames)
+    copies, clock, attitudes = Copies(kinds), VehicleClock(), []
+    for each in frames:
+        if each.system != 1 or copies.is_copy(each):
+            continue
+        at_ns = clock.hear(each, kinds.get(each.message))
+        if each.message == 30 and at_ns is not None:
+            roll, pitch, yaw = struct.unpack("<fff", each.payload.ljust(28, b"\0")[4:16])
+            attitudes.append(quaternion(at_ns, roll, pitch, yaw))
+    track = Track()
+    for attitude in attitudes[::2]:
+        track.turn(attitude)
+    met = [(track.attitude_at(each.at_ns), each) for each in attitudes[1::2]]
+    errors = sorted((angle_between(place, each), track.attitude_error(each.at_ns)) for place, each in met if place)
+    assert len(errors) >= 1000
+    assert errors[int(0.95 * len(errors))][0] <= math.radians(1)
+    assert sum(error > bound for error, bound in errors) <= 1, "the jolt of landing"
+
+
+@pytest.mark.parametrize("angles", [(0.1, -0.2, 3.0), (-3.0, 1.5, -1.0), (0.0, 0.0, 0.0)])
+def test_angles_of_an_attitude_come_back(angles: tuple[float, float, float]) -> None:
+    assert euler(quaternion(5, *angles)) == pytest.approx(angles)

@@ -12,7 +12,9 @@ from device_profiles.wire.values import Scaled
 from edge_agent.clock import SystemClock
 from edge_agent.config import load
 from edge_agent.drivers.ports import Number, Sample
-from edge_agent.telemetry.placed import WAIT_S, PlacedQueue
+from edge_agent.telemetry import placed as module
+from edge_agent.telemetry.placed import WAIT_S, PlacedQueue, Placing
+from edge_agent.telemetry.track import TURN
 from harkara_io.errors import ConfigError
 
 S = 1_000_000_000
@@ -51,7 +53,7 @@ def taken(queue: PlacedQueue, device: str) -> list[dict[str, Number]]:
 
 
 def queue(clock: Stopped) -> PlacedQueue:
-    return PlacedQueue({"air": "drone"}, clock)
+    return PlacedQueue({"air": Placing("drone")}, clock)
 
 
 @pytest.mark.parametrize("unit", ["mm", "m"])
@@ -98,7 +100,7 @@ def test_a_gap_is_not_bridged_and_stopping_loses_nothing() -> None:
 
 
 def test_other_devices_pass_at_once_and_what_knows_its_place_keeps_it() -> None:
-    placing = PlacedQueue({"air": "drone", "camera": "drone"}, Stopped())
+    placing = PlacedQueue({"air": Placing("drone"), "camera": Placing("drone")}, Stopped())
     placing.put("soil", reading(10))
     assert len(taken(placing, "soil")) == 1
     placing.put("drone", position(10, 30.0))
@@ -119,3 +121,103 @@ def test_place_from_names_another_device(tmp_path: Path) -> None:
         load(file)
     file.write_text(file.read_text().replace("drome", "drone"))
     assert load(file).device[0].place_from == "drone"
+
+
+def attitude(at_s: float, yaw: float) -> Sample:
+    numbers = tuple(Number(name, "rad", value) for name, value in (("roll", 0.0), ("pitch", 0.0), ("yaw", yaw)))
+    return Sample(int(at_s * S), int(at_s * S), numbers)
+
+
+def test_an_attitude_lies_between_two_with_a_bound() -> None:
+    placing = PlacedQueue({"air": Placing("drone", "imu")}, Stopped())
+    placing.put("drone", position(10, 30.0))
+    placing.put("imu", attitude(10, 3.0))
+    placing.put("air", reading(10.25))
+    placing.put("drone", position(10.5, 30.0))
+    assert taken(placing, "air") == [], "it waits for the attitude, too"
+    placing.put("imu", attitude(10.5, -3.0))
+    (numbers,) = taken(placing, "air")
+    assert numbers["yaw"].value in {Scaled(31416, -4), Scaled(-31416, -4)}, "the short way, over the south"
+    assert numbers["attitude_error"].value == Scaled(round(0.5 * TURN * 0.25**2 * 1e4), -4)
+    assert numbers["latitude"].value == Scaled(300_000_000, -7)
+
+
+def test_a_sensor_that_is_late_gets_the_place_where_it_measured() -> None:
+    placing = PlacedQueue({"air": Placing("drone", None, S // 2)}, Stopped())
+    placing.put("drone", position(10, 30.0))
+    placing.put("drone", position(11, 30.0001))
+    placing.put("air", reading(11))
+    (numbers,) = taken(placing, "air")
+    assert numbers["latitude"].value == Scaled(300_000_500, -7)
+
+
+Put = tuple[str, Sample]
+
+
+def told(order: list[Put], *, waits: bool) -> dict[tuple[int, str], object]:
+    """All readings of the sensor that come of an order of arrival; each once."""
+    clock = Stopped()
+    placing = PlacedQueue({"air": Placing("drone", "imu")}, clock)
+    found: dict[tuple[int, str], object] = {}
+    for device, sample in order:
+        placing.put(device, sample)
+        if waits:
+            clock.now_s += WAIT_S
+            placing.release()
+    placing.release(everything=True)
+    while (each := placing.take()) is not None:
+        for number in each[1].numbers if each[0] == "air" else ():
+            if number.value is not None:
+                key = (each[1].observed_at_ns or 0, number.channel)
+                assert key not in found, "no reading twice"
+                found[key] = number.value
+    return found
+
+
+def stream() -> list[Put]:
+    """Twelve seconds with a gap of three."""
+    puts: list[tuple[float, str, Sample]] = []
+    for step in range(24):
+        at_s = 10 + step / 2
+        if not 14 < at_s < 17:
+            puts.append((at_s, "drone", position(at_s, 30.0 + step * step * 1e-6)))
+            puts.append((at_s, "imu", attitude(at_s, step / 10)))
+        puts.append((at_s + 0.2, "air", reading(at_s + 0.2)))
+    return [(device, sample) for _, device, sample in sorted(puts, key=lambda each: each[0])]
+
+
+def test_positions_out_of_a_backlog_give_the_places_that_they_would_have_given_in_time() -> None:
+    live = stream()
+    expected = told(live, waits=False)
+    of = {channel: sum(key[1] == channel for key in expected) for channel in ("air_temperature", "latitude", "yaw")}
+    # The last reading has no position behind it; of the gap of three seconds the readings have no place.
+    assert of == {"air_temperature": 24, "latitude": 17, "yaw": 17}
+    readings = [put for put in live if put[0] == "air"]
+    sources = [put for put in live if put[0] != "air"]
+    half = len(live) // 2
+    assert told([*readings, *sources], waits=True) == expected, "the radio was away, the sensor was not"
+    assert told([*live[half:], *live[:half]], waits=True) == expected, "the second half first"
+    assert told([*live[half:], *live[:half]], waits=False) == expected
+    assert told([*readings[12:], *sources, *readings[:12]], waits=True) == expected
+
+
+def test_what_waits_for_its_place_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "LATE_MAX", 20)
+    placing = queue(Stopped())
+    for number in range(25):
+        placing.put("air", reading(number / 1000))
+    placing.release(everything=True)
+    placing.put("drone", position(0, 30.0))
+    placing.put("drone", position(0.004, 30.0))
+    placed = [numbers for numbers in taken(placing, "air") if numbers.get("latitude") and numbers["latitude"].value]
+    assert placed == [], "the oldest stay without"
+
+
+def test_a_late_sensor_without_a_source_is_a_mistake(tmp_path: Path) -> None:
+    file = tmp_path / "agent.toml"
+    file.write_text(
+        'agent = "drone-1"\n[broker]\nhost = "127.0.0.1"\n'
+        '[[device]]\nid = "air"\ndriver = "lines"\nport = "/dev/ttyUSB0"\nlatency_s = 0.4\n'
+    )
+    with pytest.raises(ConfigError, match="latency_s goes with place_from"):
+        load(file)

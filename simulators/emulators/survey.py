@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import itertools
 import math
+from collections.abc import Sequence
 from typing import Final, NamedTuple
+
+from simulators.emulators.mission import RETURN, TAKEOFF, WAYPOINT, Item
 
 _METRES_PER_DEGREE: Final = 111_320.0
 CRUISE_M_S: Final = 6.0
@@ -42,6 +45,16 @@ class Home(NamedTuple):
             self.elevation + spot.height,
         )
 
+    def mission(self, corners: Sequence[Spot]) -> tuple[Item, ...]:
+        """What a drone is told to fly from home to home, by the corners of a survey."""
+        up, *rest = ((*self.place(spot)[:2], spot.height) for spot in corners[1:-2])
+        return (
+            Item(WAYPOINT, *self),
+            Item(TAKEOFF, *up),
+            *(Item(WAYPOINT, *corner) for corner in rest),
+            Item(RETURN, self.latitude, self.longitude, up[2]),
+        )
+
 
 class _Leg(NamedTuple):
     begins_s: float
@@ -57,6 +70,7 @@ class Survey:
     Attributes:
         landed_s: When it stands again. [s]
         rows: Rows flown.
+        corners: From home to home.
     """
 
     def __init__(self, seconds: float) -> None:
@@ -70,6 +84,7 @@ class Survey:
         while _length_s(_corners(self.rows + 1)) <= seconds:
             self.rows += 1
             corners = _corners(self.rows)
+        self.corners = tuple(corners)
         self._legs = _legs(corners)
         self.landed_s = self._legs[-1].ends_s
 
@@ -79,9 +94,17 @@ class Survey:
         share = _share(leg, since_s)
         return Spot(*(a + share * (b - a) for a, b in zip(leg.start, leg.end, strict=True)))
 
-    def reached(self, since_s: float) -> int:
-        """Legs that are behind it."""
-        return sum(since_s >= leg.ends_s for leg in self._legs)
+    def is_in_row(self, since_s: float) -> bool:
+        """Whether it is on its way along a row, where a sprayer sprays."""
+        return any(leg.begins_s <= since_s < leg.ends_s for leg in self._rows())
+
+    def in_rows_s(self, since_s: float) -> float:
+        """How long it has been in rows so far. [s]."""
+        return sum(max(0.0, min(since_s, leg.ends_s) - leg.begins_s) for leg in self._rows())
+
+    def _rows(self) -> list[_Leg]:
+        """Up and home are none; the way from row to row leads to the east."""
+        return [leg for leg in self._legs[1:-2] if leg.start.east == leg.end.east]
 
 
 def _corners(rows: int) -> list[Spot]:

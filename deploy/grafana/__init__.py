@@ -1,0 +1,1 @@
+"""Grafana: dashboards for both kinds of store, and the program that makes them."""

@@ -237,8 +237,7 @@ class Pump:
     def run(self, stop: threading.Event) -> None:
         """Serve the store until ``stop`` is set and `wake` was called."""
         self._save()
-        if waiting := self._journal.read(self._next, blocks_max=1, bytes_max=1):
-            self._last_received_ns = waiting[0].received_at_ns
+        self._look_at_oldest()
         self.courier.start()
         try:
             while not stop.is_set():
@@ -273,6 +272,7 @@ class Pump:
             self._save()
         self._read_back()
         if self.is_paused or not self.courier.has_room or not self.watch.may_send:
+            self._look_at_oldest()
             return False
         if not self._back.may_send(self._clock_s()) or (self.forgets and self.courier.waiting):
             return False
@@ -281,6 +281,11 @@ class Pump:
             return False
         self.courier.put(piece)
         return True
+
+    def _look_at_oldest(self) -> None:
+        """Learn since when the store lacks something, while nothing is sent that would tell."""
+        if not self._last_received_ns and (waiting := self._journal.read(self._next, blocks_max=1, bytes_max=1)):
+            self._last_received_ns = waiting[0].received_at_ns
 
     def _pause_s(self) -> float:
         return max(0.0, min(self.watch.due_s - self._clock_s(), 1.0))

@@ -9,7 +9,7 @@ from random import Random
 
 import pytest
 
-from collector.stores import courier as module
+from collector.stores.backoff import Backoff
 from collector.stores.courier import PIECES_MAX, Courier, Piece, Trouble
 from collector.stores.cursor import Tally
 from collector.stores.lines import Lines
@@ -60,7 +60,7 @@ def slow() -> Slow:
 
 @pytest.fixture
 def courier(slow: Slow, monkeypatch: pytest.MonkeyPatch) -> Iterator[Courier]:
-    monkeypatch.setattr(module.Backoff, "pause_s", lambda _self, _answer: 0.01)
+    monkeypatch.setattr(Backoff, "pause_s", lambda _self, _answer: 0.01)
     made = Courier("it", slow, done=lambda: None, random=Random(1))
     made.start()
     yield made

@@ -18,7 +18,7 @@ from collector.stores import read_back
 from collector.stores.offset import OffsetFile
 from collector.stores.ports import Busy, NeedsPerson, Unreachable
 from collector.stores.pump import Pump, PumpOptions
-from tests.lake.stations import Bench, block, store
+from tests.lake.stations import BEGIN_NS, Bench, block, store
 from tests.stores.small_store import FLUSH_S, SmallStore, small_pump, truth
 
 
@@ -350,3 +350,12 @@ def test_a_gap_is_noticed_while_an_older_back_fill_goes_on(world: World) -> None
     assert [job.why for job in world.pump.jobs] == ["new store", "left behind by the journal"]
     world.finish()
     assert world.store.on_disk == truth(world.made)
+
+
+def test_it_is_known_since_when_a_store_that_never_answered_lacks_something(world: World) -> None:
+    world.store.stopped = True
+    world.blocks(3)
+    world.work(2)
+    assert world.pump.lag_s(BEGIN_NS + 90 * 10**9) == 90
+    world.finish()
+    assert world.pump.lag_s(BEGIN_NS + 90 * 10**9) == 0

@@ -21,8 +21,9 @@ from collector.stores.errors import StoreRefused
 from collector.stores.health import health_lines
 from collector.stores.line_protocol import Encoder
 from collector.stores.offset import Job, OffsetFile
+from collector.stores.options import PumpOptions
 from collector.stores.ports import SeriesFacts, Stored
-from collector.stores.pump import Pump, PumpOptions
+from collector.stores.pump import Pump
 from collector.stores.quarantine import Quarantine
 from collector.stores.sites import Sites
 from collector.stores.state import BEHIND, UP, Herald, State, state_of

@@ -37,8 +37,8 @@ NAMES: Final[dict[str, str]] = {
 
 ``run`` may take options of the command line by their names, such as ``seconds``: how long to measure. The dict may hold
 ``about`` (one sentence) and ``targets`` (a figure or text by dotted name), both shown in the document. The module may
-have ``tables(result)``, lines of Markdown in place of the usual table, and ``draw(result, folder)``, which makes plots
-and gives their paths.
+have ``sections(result)``, lines of Markdown by heading in place of the usual table, and ``draw(result, folder)``, which
+makes plots and gives their paths.
 """
 WHEN_NAMED: Final = frozenset({"peers"})
 """Not among ``all``: takes half an hour, and servers of others."""
@@ -70,7 +70,7 @@ def main(words: list[str] | None = None) -> int:
     peers = parser.add_argument_group("peers")
     peers.add_argument("--stations", type=int, metavar="N", help="weather stations (200)")
     peers.add_argument("--minutes", type=int, metavar="N", help="rows of each in a course, one a minute (2880)")
-    peers.add_argument("--rounds", type=int, metavar="N", help="courses of each path (3)")
+    peers.add_argument("--rounds", type=int, metavar="N", help="courses of each path; 0 for the failures alone (3)")
     peers.add_argument("--paths", metavar="WORDS", help="only paths with one of these in their name: harkara,lake")
     peers.add_argument("--outage-s", type=float, metavar="S", help="how long the store is away (30)")
     peers.add_argument("--skip-failures", action="store_true", default=None, help="leave out the failure half")
@@ -93,8 +93,9 @@ def main(words: list[str] | None = None) -> int:
                 _print(name, result)
             folders = [args.plots] if args.plots else []
             if args.write_docs:
-                tables = getattr(module, "tables", None)
-                document.write_result(name, result, here, options=taken, tables=tables and list(tables(result)))
+                sections = module.sections(result) if hasattr(module, "sections") else {name: None}
+                for section, tables in sections.items():
+                    document.write_result(name, result, here, options=taken, section=section, tables=tables)
                 folders.append(PLOTS)
             for folder in folders if hasattr(module, "draw") else []:
                 for path in module.draw(result, folder):

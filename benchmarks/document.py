@@ -24,6 +24,7 @@ def write_result(
     machine: dict[str, str | int],
     *,
     options: Mapping[str, Any] | None = None,
+    section: str | None = None,
     tables: Sequence[str] | None = None,
     path: Path = DOCUMENT,
 ) -> None:
@@ -34,14 +35,18 @@ def write_result(
         result: What it gave; nested objects become dotted names.
         machine: From ``machine.describe``.
         options: What the command line said for it, by name.
-        tables: Lines in place of the usual table.
+        section: Where it is put when a benchmark has several sections; under its own name when left out.
+        tables: Lines in place of the sentence about it and the usual table.
         path: The page.
     """
     page = path.read_text(encoding="utf-8") if path.exists() else _HEAD
-    section = "\n".join([_begin(name), *_section(name, result, machine, options or {}, tables), _end(name)])
-    pattern = re.compile(re.escape(_begin(name)) + r".*?" + re.escape(_end(name)), re.DOTALL)
+    heading = section or name
+    command = f"python -m benchmarks {name}{''.join(map(_option, (options or {}).items()))} --json"
+    lines = [*_section(heading, command, result, tables), "", f"Machine: {sentence(machine)}."]
+    text = "\n".join([_begin(heading), *lines, _end(heading)])
+    pattern = re.compile(re.escape(_begin(heading)) + r".*?" + re.escape(_end(heading)), re.DOTALL)
     known = pattern.search(page) is not None
-    page = pattern.sub(lambda _: section, page) if known else f"{page.rstrip()}\n\n{section}\n"
+    page = pattern.sub(lambda _: text, page) if known else f"{page.rstrip()}\n\n{text}\n"
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text(page, encoding="utf-8")
 
@@ -54,24 +59,15 @@ def _end(name: str) -> str:
     return f"<!-- end {name} -->"
 
 
-def _section(
-    name: str,
-    result: Mapping[str, Any],
-    machine: dict[str, str | int],
-    options: Mapping[str, Any],
-    tables: Sequence[str] | None,
-) -> Iterator[str]:
-    yield f"## {name}"
+def _section(heading: str, command: str, result: Mapping[str, Any], tables: Sequence[str] | None) -> Iterator[str]:
+    yield f"## {heading}"
     yield ""
-    if about := result.get("about"):
+    if tables is None and (about := result.get("about")):
         yield f"{about}"
         yield ""
-    given = "".join(map(_option, options.items()))
-    yield f"`python -m benchmarks {name}{given} --json`"
+    yield f"`{command}`"
     yield ""
     yield from _usual(result) if tables is None else tables
-    yield ""
-    yield f"Machine: {sentence(machine)}."
 
 
 def _option(option: tuple[str, Any]) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -24,7 +24,7 @@ def run(
     Args:
         stations: Weather stations.
         minutes: Rows of each in a course.
-        rounds: Courses of each path; the figures are medians.
+        rounds: Courses of each path; the figures are medians. None of them: the failures alone.
         paths: Only those whose names contain one of these words, with commas between; all when empty.
         outage_s: How long the store is away in the failure half. [s]
         skip_failures: Leave that half out.
@@ -36,11 +36,11 @@ def run(
     )
 
 
-def tables(result: Mapping[str, Any]) -> Iterator[str]:
-    """The result as Markdown."""
-    from benchmarks.peers.page import page
+def sections(result: Mapping[str, Any]) -> dict[str, list[str]]:
+    """What was measured as Markdown, by heading; what was not keeps what the document says of it."""
+    from benchmarks.peers.page import pages
 
-    return page(result)
+    return pages(result)
 
 
 def draw(result: Mapping[str, Any], folder: Path) -> list[Path]:

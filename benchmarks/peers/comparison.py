@@ -124,6 +124,8 @@ def _possible(paths: str) -> tuple[dict[str, Way], list[str]]:
 def _rounds(ways: Sequence[Way], readings: Readings, rounds: int) -> dict[str, list[dict[str, Any]]]:
     makers = {"telegraf": line_messages, "points": json_messages, "harkara": block_messages}
     made: dict[str, Messages] = {}
+    if not rounds:
+        return {}
     for program in dict.fromkeys(way.program for way in ways):
         made[program] = makers[program](readings)
         _say(f"messages for {program} are made")

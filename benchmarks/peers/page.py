@@ -9,7 +9,6 @@ from benchmarks.document import number
 
 _PROGRAM: Final = {"telegraf": "Telegraf", "harkara": "Harkara", "points": "point writer"}
 _STORE: Final = {"victoriametrics": "VictoriaMetrics", "influxdb": "InfluxDB 2", "lake": "its own lake"}
-PLOTS: Final = ("throughput", "cpu", "wire", "loss")
 
 _READ: Final = """\
 How to read it: all processes and the load share the cores, so a path is as fast as everything on it together is cheap.
@@ -34,11 +33,19 @@ until it merges.
 """
 
 
-def page(result: Mapping[str, Any]) -> Iterator[str]:
-    """Lines of Markdown."""
-    if "skipped" in result:
-        yield f"Not measured: {result['skipped']}."
-        return
+def pages(result: Mapping[str, Any]) -> dict[str, list[str]]:
+    """Lines of Markdown by heading, of what was measured."""
+    found = {}
+    if result.get("paths"):
+        found["peers"] = list(_courses(result))
+    if result.get("failures"):
+        found["peers, with store and broker killed"] = list(_failures(result))
+    return found
+
+
+def _courses(result: Mapping[str, Any]) -> Iterator[str]:
+    yield result["about"]
+    yield ""
     paths: Mapping[str, Mapping[str, Any]] = result["paths"]
     yield from _table(
         [
@@ -75,17 +82,15 @@ def page(result: Mapping[str, Any]) -> Iterator[str]:
         ),
     )
     yield from _targets(result)
-    yield from _verdicts(result)
+    yield from _bullets("Where the peer wins:", winners(result))
     yield (
         f"Before the run {number(result['load_before'])} processes of others wanted a processor (load average of a "
         "minute): they take from all paths alike, but not evenly in time."
     )
     yield ""
     yield from _READ.splitlines()
-    if result.get("failures"):
+    for plot in ("throughput", "cpu", "wire"):
         yield ""
-        yield from _failures(result["failures"])
-    for plot in PLOTS if result.get("failures") else PLOTS[:-1]:
         yield f"![{plot}](benchmarks/peers-{plot}.svg)"
 
 
@@ -117,26 +122,14 @@ def winners(result: Mapping[str, Any]) -> list[str]:
                 f"Telegraf takes less memory into {_STORE[store]}: a Python process with DuckDB and polars loaded "
                 "starts at some 250 MB."
             )
-    for store in ("victoriametrics", "influxdb"):
-        ours, theirs = (result.get("failures", {}).get(f"{program}-{store}", {}) for program in ("harkara", "telegraf"))
-        if theirs.get("seconds_until_level", 1e9) < ours.get("seconds_until_level", 0.0):
-            found.append(
-                f"After the outage Telegraf is level sooner with {_STORE[store]}: it takes the store's word, where "
-                "Harkara sends the tail again until it was seen alive for long enough."
-            )
     return found
-
-
-def _verdicts(result: Mapping[str, Any]) -> Iterator[str]:
-    yield "Where the peer wins:"
-    yield ""
-    yield from (f"- {sentence}" for sentence in winners(result) or ["nowhere in this run."])
-    yield ""
 
 
 def _targets(result: Mapping[str, Any]) -> Iterator[str]:
     rows = []
     for name, limit in result["targets"].items():
+        if name.startswith("failures."):
+            continue
         value: Any = result
         rest = name
         while isinstance(value, Mapping) and rest:
@@ -147,14 +140,14 @@ def _targets(result: Mapping[str, Any]) -> Iterator[str]:
     yield from _table(["what", "measured", "asked"], rows)
 
 
-def _failures(failures: Mapping[str, Mapping[str, Any]]) -> Iterator[str]:
+def _failures(result: Mapping[str, Any]) -> Iterator[str]:
+    failures: Mapping[str, Mapping[str, Any]] = result["failures"]
     yield from _FAILURES.splitlines()
     yield ""
     words = ("sent", "lost", "lost_around_store_kill", "twice", "twice_on_disk", "altered", "seconds_until_level")
     heads = ["path", "values sent", "lost", "around the store's kill", "twice in answers", "twice on disk", "altered"]
-    heads.append("level after [s]")
     yield from _table(
-        heads,
+        [*heads, "level after [s]"],
         (
             [title(name), *(number(found[word]) for word in words)]
             if "lost" in found
@@ -162,6 +155,36 @@ def _failures(failures: Mapping[str, Mapping[str, Any]]) -> Iterator[str]:
             for name, found in failures.items()
         ),
     )
+    yield from _bullets("Where the peer does as well, or better:", as_good(failures))
+    yield "![loss](benchmarks/peers-loss.svg)"
+
+
+def as_good(failures: Mapping[str, Mapping[str, Any]]) -> list[str]:
+    """In what the peer keeps up with Harkara when things fail, each in a sentence with its reason."""
+    found = []
+    for store, name in _STORE.items():
+        ours, theirs = (failures.get(f"{program}-{store}", {}) for program in ("harkara", "telegraf"))
+        if "lost" not in ours or "lost" not in theirs:
+            continue
+        if theirs["lost"] <= ours["lost"] and theirs["twice"] <= ours["twice"]:
+            found.append(
+                f"Telegraf lost nothing more into {name}: that store acknowledges what is in its log on the disk, and "
+                "the broker keeps what Telegraf has not acknowledged, in its memory and every five seconds on its disk."
+            )
+        if theirs["seconds_until_level"] < ours["seconds_until_level"]:
+            sooner_s = ours["seconds_until_level"] - theirs["seconds_until_level"]
+            found.append(
+                f"Telegraf was level with {name} {sooner_s:.1f} s sooner after the last message: it passes lines on as "
+                "they come, where Harkara's readings go through its journal first."
+            )
+    return found
+
+
+def _bullets(head: str, sentences: list[str]) -> Iterator[str]:
+    yield head
+    yield ""
+    yield from (f"- {sentence}" for sentence in sentences or ["nowhere in this run."])
+    yield ""
 
 
 def _table(heads: list[str], rows: Any) -> Iterator[str]:  # noqa: ANN401

@@ -21,26 +21,28 @@ _PARTS: Final = {"program": "#0b5d8f", "store": "#e69f00", "broker": "#b8b8b8"}
 
 def plots(result: Mapping[str, Any], folder: Path) -> list[Path]:
     """Draw what there is; the same result gives the same files."""
-    if "skipped" in result:
-        return []
     folder.mkdir(parents=True, exist_ok=True)
-    paths: Mapping[str, Mapping[str, Any]] = result["paths"]
+    paths: Mapping[str, Mapping[str, Any]] = result.get("paths", {})
     names = list(paths)
-    made = [
-        _save(
-            folder / "peers-throughput.svg",
-            "Values per second until stored [million/s]",
-            names,
-            [paths[name]["values_per_s"] / 1e6 for name in names],
-        ),
-        _save_cpu(folder / "peers-cpu.svg", paths),
-        _save(
-            folder / "peers-wire.svg",
-            "MQTT payload [bytes per value]",
-            names,
-            [paths[name]["payload_bytes_per_value"] for name in names],
-        ),
-    ]
+    made = (
+        []
+        if not names
+        else [
+            _save(
+                folder / "peers-throughput.svg",
+                "Values per second until stored [million/s]",
+                names,
+                [paths[name]["values_per_s"] / 1e6 for name in names],
+            ),
+            _save_cpu(folder / "peers-cpu.svg", paths),
+            _save(
+                folder / "peers-wire.svg",
+                "MQTT payload [bytes per value]",
+                names,
+                [paths[name]["payload_bytes_per_value"] for name in names],
+            ),
+        ]
+    )
     failures = {name: found for name, found in result.get("failures", {}).items() if "lost" in found}
     if failures:
         made.append(

@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 
 from benchmarks.document import write_result
-from benchmarks.peers import draw, run, tables
+from benchmarks.peers import draw, run, sections
 from benchmarks.peers.comparison import ratios, summarised
 from benchmarks.peers.messages import block_messages, json_messages, line_messages
 from benchmarks.peers.point_writer import points_of
@@ -150,7 +150,8 @@ def test_medians_ratios_and_the_page_say_what_was_measured(tmp_path: Path) -> No
         "targets": {"ratios.harkara_to_telegraf.victoriametrics": ">= 1.2"},
     }
     document = tmp_path / "benchmarks.md"
-    write_result("peers", result, HERE, options={"rounds": 3}, tables=list(tables(result)), path=document)
+    for section, lines in sections(result).items():
+        write_result("peers", result, HERE, options={"rounds": 3}, section=section, tables=lines, path=document)
     text = document.read_text(encoding="utf-8")
     assert "`python -m benchmarks peers --rounds 3 --json`" in text
     assert "| Telegraf → VictoriaMetrics | 1,000,000 | 900,000, 1,200,000, 1,000,000 | 14.4 |" in text
@@ -158,8 +159,14 @@ def test_medians_ratios_and_the_page_say_what_was_measured(tmp_path: Path) -> No
     assert "| Telegraf → VictoriaMetrics | 1,000 | 40 | 30 | 0 | 5 | 0 | 1 |" in text
     # Where the peer is better, the page says so: less processor time here, and level sooner.
     assert "Telegraf takes less processor time per value into VictoriaMetrics" in text
-    assert "Telegraf is level sooner with VictoriaMetrics" in text
+    assert "Telegraf was level with VictoriaMetrics 8.5 s sooner" in text
     assert "Telegraf is faster" not in text
+    assert "Telegraf lost nothing" not in text
+    # A run of one half leaves what the other said.
+    half = sections({**result, "failures": {}})
+    assert list(half) == ["peers"]
+    write_result("peers", result, HERE, section="peers", tables=half["peers"], path=document)
+    assert document.read_text(encoding="utf-8") == text.replace(" --rounds 3", "", 1)
     drawn = draw(result, tmp_path / "plots")
     assert [path.name for path in drawn] == [f"peers-{what}.svg" for what in ("throughput", "cpu", "wire", "loss")]
     before = [path.read_bytes() for path in drawn]
@@ -185,7 +192,7 @@ def test_without_recordings_it_says_so_in_one_line(monkeypatch: pytest.MonkeyPat
     monkeypatch.delenv("HARKARA_CAPTURES", raising=False)
     result = run(stations=1)
     assert result.keys() == {"skipped"}
-    assert list(tables(result)) == [f"Not measured: {result['skipped']}."]
+    assert sections(result) == {}
     assert draw(result, tmp_path) == []
 
 

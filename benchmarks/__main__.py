@@ -21,6 +21,7 @@ NAMES: Final[dict[str, str]] = {
     "codec": "readings per second encoded without numpy, decoded with it",
     "outbox": "readings accepted per second, start with a large backlog",
     "ingest": "readings per second from Mosquitto to receipt and lake",
+    "lines": "readings per second as lines, encoded alone and until VictoriaMetrics and InfluxDB have them",
     "latency": "time from publication to receipt at a tenth of that load",
     "stores": "values per second from the journal into stores of others",
     "outage": "a store down for a time under load: receipts meanwhile, how soon it is live again, values lost",

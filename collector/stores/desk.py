@@ -21,8 +21,9 @@ from collector.stores.errors import StoreRefused
 from collector.stores.health import health_lines
 from collector.stores.line_protocol import Encoder
 from collector.stores.offset import Job, OffsetFile
+from collector.stores.options import PumpOptions
 from collector.stores.ports import SeriesFacts, Stored
-from collector.stores.pump import Pump, PumpOptions
+from collector.stores.pump import Pump
 from collector.stores.quarantine import Quarantine
 from collector.stores.sites import Sites
 from collector.stores.state import BEHIND, UP, Herald, State, state_of
@@ -252,9 +253,13 @@ class StoreDesk:
             "blocks": tally.blocks,
             "values": tally.values,
             "left_out": dict(tally.left_out),
+            "inexact": served.encoder.inexact,
+            "flags_left_out": served.encoder.flags_left_out,
             "refused": dict(delivery.refused),
             "refused_fields": list(delivery.refused_fields),
             "quarantine_lines": served.quarantine.lines,
+            "quarantine_evicted": served.quarantine.evicted,
+            "quarantine_unkept": served.quarantine.unkept,
             "ignored": dict(pump.watch.ignored),
             "resent": pump.resent,
             "series": len(served.encoder.names),

@@ -62,6 +62,9 @@ class InfluxDB:
         if got.status != 200 or got.is_page:
             return Pulse("")
         text = got.body.decode("utf-8", "replace")
+        if "\nvm_app_version{" in text:
+            # It would take our lines, but what its answer promises is less.
+            return NeedsPerson(self._store.words('this is a VictoriaMetrics; say kind = "victoriametrics"'))
         up = next((each for each in figures(text) if each.name == "influxdb_uptime_seconds"), None)
         return Pulse("" if up is None else self._life(up.number))
 

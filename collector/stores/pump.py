@@ -6,33 +6,30 @@ the past, comes from the lake beside them. A step makes a piece while the courie
 
 from __future__ import annotations
 
-import contextlib
 import logging
 import threading
 import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from queue import Empty, SimpleQueue
 from random import Random
 from typing import Any, Final, Protocol, cast
 
 import duckdb
 
-from collector.lake.decoding import decode_all
 from collector.lake.notes import CommitNote
 from collector.lake.ports import JournalEntry, JournalSource, StoreKey
 from collector.stores.backfill import Progress
-from collector.stores.batches import readings_of
 from collector.stores.beginning import beginning
 from collector.stores.courier import Courier, Delivers, Piece
 from collector.stores.cursor import Cursor, Tally
 from collector.stores.filler import Encode
 from collector.stores.filling import Filling
-from collector.stores.line_protocol import Encoded
-from collector.stores.lines import Lines
+from collector.stores.maker import Maker
 from collector.stores.offset import Job, Offset, OffsetFile
-from collector.stores.ports import Busy, NeedsPerson, Readings, Unreachable
+from collector.stores.options import PumpOptions
+from collector.stores.ports import Busy, NeedsPerson, Unreachable
 from collector.stores.read_back import ReadBack
 from collector.stores.supply import Supply
 from collector.stores.watch import Pulses, Watch
@@ -51,30 +48,6 @@ class LakeView(Protocol):
     def cursor(self) -> duckdb.DuckDBPyConnection:
         """A connection for one thread, to be closed by it."""
         ...
-
-
-@dataclass(frozen=True, slots=True)
-class PumpOptions:
-    """How a store is served.
-
-    Attributes:
-        durable_after_s: How long it must be seen alive after its answer until what it has is safe there; 0 where its
-            answer promises that. [s]
-        since: What of the past a new store is given: None for all, "now" for nothing, else UTC Unix time. [ns]
-        paused: Paused by the configuration.
-        unit_ns: Unit of the times in lines. [ns]
-        piece_readings: Readings made into lines in one go; bounds memory (about 500 bytes each).
-        pulse_every_s: How often a sign of life is asked for. [s]
-        save_every_s: How often the offset is written. [s]
-    """
-
-    durable_after_s: float = 0.0
-    since: int | str | None = None
-    paused: bool = False
-    unit_ns: int = 1
-    piece_readings: int = 65_536
-    pulse_every_s: float = 1.0
-    save_every_s: float = 1.0
 
 
 class Pump:
@@ -111,9 +84,8 @@ class Pump:
         self.options = options
         self.written_trouble = ""
         """Why the offset cannot be written."""
-        self._journal, self._lake, self._encode = journal, lake, encode
+        self._journal, self._lake, self._maker = journal, lake, Maker(name, encode)
         self._file, self._clock_s, self._delivers = file, clock_s, delivers
-        self._encoding = threading.Lock()
         self._wake = threading.Event()
         self._supply = Supply(journal)
         self.courier = Courier(name, delivers, done=self._wake.set, random=random or Random())  # noqa: S311 - jitter
@@ -128,7 +100,7 @@ class Pump:
             name,
             durable_after_s=options.durable_after_s,
             connect=lake.cursor,
-            encode=self._encode_one_at_a_time,
+            encode=self._maker.encode,
             wake=self._wake.set,
             clock_s=clock_s,
         )
@@ -237,8 +209,7 @@ class Pump:
     def run(self, stop: threading.Event) -> None:
         """Serve the store until ``stop`` is set and `wake` was called."""
         self._save()
-        if waiting := self._journal.read(self._next, blocks_max=1, bytes_max=1):
-            self._last_received_ns = waiting[0].received_at_ns
+        self._look_at_oldest()
         self.courier.start()
         try:
             while not stop.is_set():
@@ -273,6 +244,7 @@ class Pump:
             self._save()
         self._read_back()
         if self.is_paused or not self.courier.has_room or not self.watch.may_send:
+            self._look_at_oldest()
             return False
         if not self._back.may_send(self._clock_s()) or (self.forgets and self.courier.waiting):
             return False
@@ -281,6 +253,11 @@ class Pump:
             return False
         self.courier.put(piece)
         return True
+
+    def _look_at_oldest(self) -> None:
+        """Learn since when the store lacks something, while nothing is sent that would tell."""
+        if not self._last_received_ns and (waiting := self._journal.read(self._next, blocks_max=1, bytes_max=1)):
+            self._last_received_ns = waiting[0].received_at_ns
 
     def _pause_s(self) -> float:
         return max(0.0, min(self.watch.due_s - self._clock_s(), 1.0))
@@ -355,32 +332,9 @@ class Pump:
         entries = stretch.entries
         if not entries:
             return None
-        try:
-            lines, tally = self._lines(entries)
-        except Exception:  # noqa: BLE001 - logged
-            # A fault of ours. It must cost its own block only, and those behind must pass.
-            _log.exception(
-                "store %s: no lines can be made of %d blocks from %d", self.name, len(entries), self._next + 1
-            )
-            entries = entries[:1]
-            lines, tally = Lines((), 0), Tally(1, 0, {"fault": entries[0].readings})
-            with contextlib.suppress(Exception):
-                lines, tally = self._lines(entries)
-        self._next = entries[-1].position
-        return Piece(0, self._live.epoch, self._next, lines, tally, entries[0].received_at_ns)
-
-    def _lines(self, entries: Sequence[JournalEntry]) -> tuple[Lines, Tally]:
-        batch = decode_all([entry.data for entry in entries])
-        encoded = self._encode_one_at_a_time(readings_of(batch))
-        tally = Tally(len(entries), encoded.values, dict(encoded.left_out))
-        if batch.rejected:
-            tally += Tally(0, 0, {"undecodable": sum(entries[index].readings for index in batch.rejected)})
-        return encoded.lines, tally
-
-    def _encode_one_at_a_time(self, readings: Readings) -> Encoded:
-        """The pump's and the back-fill's thread share what the encoder remembers of series."""
-        with self._encoding:
-            return self._encode(readings)
+        made = self._maker.of(entries)
+        self._next = made.position
+        return Piece(0, self._live.epoch, made.position, made.lines, made.tally, entries[0].received_at_ns)
 
     def _detach(self, gone_to: int) -> None:
         """The journal was trimmed past this store, which never holds it back: the lake has what is missing."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Final
 
 from collector.stores.answers import answer_of
@@ -16,6 +16,9 @@ from collector.stores.ports import Answer, BadLines, NeedsPerson, Pulse, Unreach
 from collector.stores.probe import Probe
 
 _BEGAN: Final = ("vm_app_start_timestamp", "process_start_time_seconds")
+_GROWING: Final = ("vm_rows_inserted_total", "vm_http_requests_total", "vm_tcplistener_read_bytes_total")
+"""What only grows while a process lives."""
+
 _IGNORED: Final = ("vm_rows_ignored_total", "vm_rows_invalid_total")
 _NO_SUCH_WAY: Final = re.compile(
     r"unsupported path|cannot (?:obtain|parse) auth token|missing route|accountID", re.IGNORECASE
@@ -45,6 +48,9 @@ class VictoriaMetrics:
         self._query = {"precision": precision, **({"db": database} if database else {})}
         self._unit_ns = UNIT_NS[precision]
         self._now_s = now_s
+        self._began = ""
+        self._again = 0
+        self._counts: dict[str, float] = {}
 
     def write(self, body: bytes) -> Answer:
         """Send lines; stored means in its memory: for a few seconds a kill still loses them."""
@@ -61,13 +67,23 @@ class VictoriaMetrics:
         found = self._figures()
         if isinstance(found, (Unreachable, NeedsPerson)):
             return found
-        life = next((f"{each.number:.0f}" for name in _BEGAN for each in found if each.name == name), "")
         ignored: dict[str, int] = {}
         for each in found:
             if each.name in _IGNORED and (each.labels.get("type", "influx") == "influx"):
                 reason = each.labels.get("reason", "invalid")
                 ignored[reason] = ignored.get(reason, 0) + round(each.number)
-        return Pulse(life, {reason: count for reason, count in ignored.items() if count})
+        return Pulse(self._life(found), {reason: count for reason, count in ignored.items() if count})
+
+    def _life(self, found: Sequence[Figure]) -> str:
+        """Its start is told in whole seconds: one that was killed and is back within the second has counted anew."""
+        began = next((f"{each.number:.0f}" for name in _BEGAN for each in found if each.name == name), "")
+        counts = {name: sum(each.number for each in found if each.name == name) for name in _GROWING}
+        if began != self._began:
+            self._began, self._again = began, 0
+        elif any(counts[name] < count for name, count in self._counts.items()):
+            self._again += 1
+        self._counts = counts
+        return f"{began}+{self._again}" if began and self._again else began
 
     def advice(self) -> list[str]:
         """What its settings would do to what is sent, one line each; nothing where they are closed to us."""

@@ -15,8 +15,9 @@ from collector.stores.line_protocol import Encoder
 from collector.stores.lines import Lines
 from collector.stores.mapping import MappingOptions
 from collector.stores.offset import OffsetFile
+from collector.stores.options import PumpOptions
 from collector.stores.ports import NeedsPerson, Pulse, Stored, Unreachable
-from collector.stores.pump import Pump, PumpOptions
+from collector.stores.pump import Pump
 from device_profiles.wire.decode import decode
 
 FLUSH_S = 12.0

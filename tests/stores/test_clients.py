@@ -19,7 +19,7 @@ from collector.stores.influxdb import InfluxDB
 from collector.stores.ports import BadLines, Busy, NeedsPerson, Pulse, StoreClient, Stored, TooLarge, Unreachable
 from collector.stores.victoria import VictoriaMetrics
 from tests.agent.certificates import Authority
-from tests.conftest import free_port
+from tests.conftest import free_port, wait_until
 from tests.stores import hostile
 from tests.stores.hostile import HostileStore, answering, hostile_store, saying
 
@@ -245,6 +245,19 @@ def test_the_token_is_never_told(make: Make, store: HostileStore, status: int, t
     assert "***" in words_of(make(store.address).write(LINES))
 
 
+def test_a_connection_that_is_done_is_let_go_at_once(make: Make, store: HostileStore) -> None:
+    store.behaviour = hostile.refuse_early
+    client = make(store.address)
+    assert isinstance(client.write(LINES), TooLarge)
+    wait_until(lambda: store.let_go == [True], what="the end of the connection")
+
+
+def test_words_can_always_be_written_down(make: Make, store: HostileStore) -> None:
+    for text in (b'{"message": "a \\ud800 b"}', b"\xff\xfe", b"[" * 100_000, b'{"message": {"a": 1}}'):
+        store.behaviour = answering(400, text)
+        words_of(make(store.address).write(LINES)).encode()
+
+
 def test_a_store_that_closed_the_idle_connection_is_written_to_again(make: Make, store: HostileStore) -> None:
     def once(server: HostileStore, peer: socket.socket, request: hostile.Request) -> bool:
         peer.sendall(b"HTTP/1.1 204 No Content\r\n\r\n")
@@ -338,6 +351,19 @@ def test_figures_tell_life_and_what_was_ignored(store: HostileStore) -> None:
     assert lives[0][1] != lives[2][1]
     metrics.close()
     influx.close()
+
+
+def test_a_store_that_was_killed_and_is_back_within_a_second_has_another_life(store: HostileStore) -> None:
+    client = VictoriaMetrics(HttpOptions(store.address))
+    lives = []
+    for began, influx, other in ((7, 0, 5), (7, 9, 5), (7, 9, 5), (7, 3, 5), (7, 4, 5), (7, 2, 5), (8, 0, 5)):
+        rows = f'vm_rows_inserted_total{{type="influx"}} {influx}\nvm_rows_inserted_total{{type="other"}} {other}\n'
+        store.behaviour = answering(200, f"vm_app_start_timestamp {began}\n{rows}")
+        pulse = client.pulse()
+        assert isinstance(pulse, Pulse)
+        lives.append(pulse.life)
+    assert lives == ["7", "7", "7", "7+1", "7+1", "7+2", "8"]
+    client.close()
 
 
 def test_advice_names_settings_that_lose_or_double(store: HostileStore) -> None:

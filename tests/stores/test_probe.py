@@ -11,7 +11,7 @@ from collector.stores.http_store import HttpOptions
 from collector.stores.influxdb import InfluxDB
 from collector.stores.line_protocol import Encoder
 from collector.stores.mapping import MappingOptions, Store
-from collector.stores.ports import Readings, SeriesFacts, Stored
+from collector.stores.ports import NeedsPerson, Readings, SeriesFacts, Stored
 from collector.stores.probe import Probe
 from collector.stores.victoria import VictoriaMetrics
 from tests.conftest import wait_until
@@ -48,9 +48,14 @@ def test_what_is_no_line_is_no_probe(line: bytes) -> None:
     assert Probe.of(line, 1) is None
 
 
-def test_victoria_metrics_gives_it_back(tmp_path: Path) -> None:
+def test_victoria_metrics_gives_it_back_and_is_not_taken_for_an_influxdb(tmp_path: Path) -> None:
     line = line_of("victoriametrics")
     with victoria_metrics_store(tmp_path / "vm") as store:
+        mistaken = InfluxDB(HttpOptions(store.address), org="o", bucket="b")
+        answer = mistaken.pulse()
+        assert isinstance(answer, NeedsPerson)
+        assert 'kind = "victoriametrics"' in answer.words
+        mistaken.close()
         client = VictoriaMetrics(HttpOptions(store.address))
         assert client.has(line) is False
         assert client.write(line) == Stored()

@@ -16,9 +16,10 @@ from hypothesis import strategies as st
 from collector.lake.projector import Projector
 from collector.stores import read_back
 from collector.stores.offset import OffsetFile
+from collector.stores.options import PumpOptions
 from collector.stores.ports import Busy, NeedsPerson, Unreachable
-from collector.stores.pump import Pump, PumpOptions
-from tests.lake.stations import Bench, block, store
+from collector.stores.pump import Pump
+from tests.lake.stations import BEGIN_NS, Bench, block, store
 from tests.stores.small_store import FLUSH_S, SmallStore, small_pump, truth
 
 
@@ -283,14 +284,14 @@ def test_an_offset_that_rotted_costs_work_and_no_value(world: World) -> None:
 
 
 def test_a_block_that_no_lines_can_be_made_of_costs_itself_only(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
-    encode = world.pump._encode
+    encode = world.pump._maker._encode
 
     def faulty(readings):  # type: ignore[no-untyped-def]
         if any(facts.device == "cursed" for facts in readings.series_table):
             raise ZeroDivisionError
         return encode(readings)
 
-    monkeypatch.setattr(world.pump, "_encode", faulty)
+    monkeypatch.setattr(world.pump._maker, "_encode", faulty)
     world.blocks(3)
     cursed = block(99, device="cursed")
     world.pump.offer(store(world.bench.journal, [cursed]))
@@ -350,3 +351,12 @@ def test_a_gap_is_noticed_while_an_older_back_fill_goes_on(world: World) -> None
     assert [job.why for job in world.pump.jobs] == ["new store", "left behind by the journal"]
     world.finish()
     assert world.store.on_disk == truth(world.made)
+
+
+def test_it_is_known_since_when_a_store_that_never_answered_lacks_something(world: World) -> None:
+    world.store.stopped = True
+    world.blocks(3)
+    world.work(2)
+    assert world.pump.lag_s(BEGIN_NS + 90 * 10**9) == 90
+    world.finish()
+    assert world.pump.lag_s(BEGIN_NS + 90 * 10**9) == 0

@@ -1,0 +1,71 @@
+"""Makes lines of blocks; one that no lines can be made of costs itself only."""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import threading
+from collections.abc import Sequence
+from typing import Final, NamedTuple
+
+from collector.lake.decoding import decode_all
+from collector.lake.ports import JournalEntry
+from collector.stores.batches import readings_of
+from collector.stores.cursor import Tally
+from collector.stores.filler import Encode
+from collector.stores.line_protocol import Encoded
+from collector.stores.lines import Lines
+from collector.stores.ports import Readings
+
+_log: Final = logging.getLogger(__name__)
+
+
+class Made(NamedTuple):
+    """Lines, and what they are of.
+
+    Attributes:
+        position: Newest block in them.
+        lines: The lines.
+        tally: What becomes of the readings.
+    """
+
+    position: int
+    lines: Lines
+    tally: Tally
+
+
+class Maker:
+    """One store's encoder, shared by the threads of new readings and of a back-fill.
+
+    Args:
+        name: Of the store.
+        encode: Makes lines of readings.
+    """
+
+    def __init__(self, name: str, encode: Encode) -> None:
+        self._name, self._encode = name, encode
+        self._lock = threading.Lock()
+
+    def encode(self, readings: Readings) -> Encoded:
+        """Lines of readings; one thread at a time, since both share what the encoder remembers of series."""
+        with self._lock:
+            return self._encode(readings)
+
+    def of(self, entries: Sequence[JournalEntry]) -> Made:
+        """Lines of blocks, of the first alone where a fault of ours stands in the way of all."""
+        try:
+            return self._of(entries)
+        except Exception:  # noqa: BLE001 - logged; those behind must pass
+            _log.exception("store %s: no lines of %d blocks from %d", self._name, len(entries), entries[0].position)
+        first = entries[0]
+        with contextlib.suppress(Exception):
+            return self._of([first])
+        return Made(first.position, Lines((), 0), Tally(1, 0, {"fault": first.readings}))
+
+    def _of(self, entries: Sequence[JournalEntry]) -> Made:
+        batch = decode_all([entry.data for entry in entries])
+        encoded = self.encode(readings_of(batch))
+        tally = Tally(len(entries), encoded.values, dict(encoded.left_out))
+        if batch.rejected:
+            tally += Tally(0, 0, {"undecodable": sum(entries[index].readings for index in batch.rejected)})
+        return Made(entries[-1].position, encoded.lines, tally)

@@ -168,7 +168,7 @@ def as_good(failures: Mapping[str, Mapping[str, Any]]) -> list[str]:
             continue
         if theirs["lost"] <= ours["lost"] and theirs["twice"] <= ours["twice"]:
             found.append(
-                f"Telegraf lost nothing more into {name}: that store acknowledges what is in its log on the disk, and "
+                f"Telegraf lost no more than Harkara into {name}: that store acknowledges what is in its log on the disk, and "
                 "the broker keeps what Telegraf has not acknowledged, in its memory and every five seconds on its disk."
             )
         if theirs["seconds_until_level"] < ours["seconds_until_level"]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final
 
@@ -23,7 +23,8 @@ def write_result(
     result: Mapping[str, Any],
     machine: dict[str, str | int],
     *,
-    seconds: float | None = None,
+    options: Mapping[str, Any] | None = None,
+    tables: Sequence[str] | None = None,
     path: Path = DOCUMENT,
 ) -> None:
     """Replace (or append) the section of one benchmark.
@@ -32,11 +33,12 @@ def write_result(
         name: Name of the benchmark.
         result: What it gave; nested objects become dotted names.
         machine: From ``machine.describe``.
-        seconds: What ``--seconds`` said, if anything. [s]
+        options: What the command line said for it, by name.
+        tables: Lines in place of the usual table.
         path: The page.
     """
     page = path.read_text(encoding="utf-8") if path.exists() else _HEAD
-    section = "\n".join([_begin(name), *_section(name, result, machine, seconds), _end(name)])
+    section = "\n".join([_begin(name), *_section(name, result, machine, options or {}, tables), _end(name)])
     pattern = re.compile(re.escape(_begin(name)) + r".*?" + re.escape(_end(name)), re.DOTALL)
     known = pattern.search(page) is not None
     page = pattern.sub(lambda _: section, page) if known else f"{page.rstrip()}\n\n{section}\n"
@@ -53,26 +55,40 @@ def _end(name: str) -> str:
 
 
 def _section(
-    name: str, result: Mapping[str, Any], machine: dict[str, str | int], seconds: float | None
+    name: str,
+    result: Mapping[str, Any],
+    machine: dict[str, str | int],
+    options: Mapping[str, Any],
+    tables: Sequence[str] | None,
 ) -> Iterator[str]:
-    targets: Mapping[str, Any] = result.get("targets", {})
     yield f"## {name}"
     yield ""
     if about := result.get("about"):
         yield f"{about}"
         yield ""
-    given = "" if seconds is None else f" --seconds {seconds:g}"
+    given = "".join(map(_option, options.items()))
     yield f"`python -m benchmarks {name}{given} --json`"
     yield ""
+    yield from _usual(result) if tables is None else tables
+    yield ""
+    yield f"Machine: {sentence(machine)}."
+
+
+def _option(option: tuple[str, Any]) -> str:
+    name, value = option
+    word = f" --{name.replace('_', '-')}"
+    return word if value is True else f"{word} {value:g}" if isinstance(value, float) else f"{word} {value}"
+
+
+def _usual(result: Mapping[str, Any]) -> Iterator[str]:
+    """One row a figure."""
+    targets: Mapping[str, Any] = result.get("targets", {})
     yield "| what | measured | asked |"
     yield "|---|---:|---:|"
     for key, value in _flat(result):
         if key in {"name", "about"} or key.startswith(("targets.", "machine.")):
             continue
-        target = targets.get(key, "")
-        yield f"| {key} | {_number(value)} | {_number(target)} |"
-    yield ""
-    yield f"Machine: {sentence(machine)}."
+        yield f"| {key} | {number(value)} | {number(targets.get(key, ''))} |"
 
 
 def _flat(value: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:
@@ -84,9 +100,10 @@ def _flat(value: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, Any
             yield name, inner
 
 
-def _number(value: object) -> str:
+def number(value: object) -> str:
+    """A figure as the tables show it."""
     if isinstance(value, bool) or not isinstance(value, int | float):
-        return ", ".join(_number(item) for item in value) if isinstance(value, list | tuple) else str(value)
+        return ", ".join(number(item) for item in value) if isinstance(value, list | tuple) else str(value)
     if isinstance(value, int) or value.is_integer():
         return f"{int(value):,}"
     return f"{value:,.1f}" if abs(value) >= 100 else f"{value:.4g}"

@@ -56,6 +56,7 @@ def words(store: Row) -> str:
     lines += [f"  bringing {_progress(job)} ({job['why']})" for job in store["jobs"]]
     for title, counts in (
         ("left out", store["left_out"]),
+        ("beside that", _beside(store)),
         ("refused", store["refused"]),
         ("ignored by the store itself", store["ignored"]),
     ):
@@ -69,6 +70,17 @@ def words(store: Row) -> str:
         lines.append(f"  its offset cannot be written: {store['offset_trouble']}")
     lines += [f"  {text}" for text in (*store["advice"], *store["refused_fields"], *store["told_apart"])]
     return "\n".join(lines)
+
+
+def _beside(store: Row) -> dict[str, int]:
+    """What is neither stored exactly nor left out."""
+    counts = {
+        "readings stored with fewer digits": store["inexact"],
+        "flags beyond the limit of series": store["flags_left_out"],
+        "refused lines gone from the quarantine": store["quarantine_evicted"],
+        "refused lines that the disk did not take": store["quarantine_unkept"],
+    }
+    return {what: count for what, count in counts.items() if count}
 
 
 def _show(config: CollectorConfig, args: argparse.Namespace) -> int:

@@ -106,9 +106,8 @@ class Agent:
             AlreadyRunning: Another process answers at the control socket.
         """
         config = self.config
-        async with ControlServer(
-            config.socket_used, commands={"status": self._status, "ping": _ping, "read": self._looking.read}
-        ):
+        commands = {"status": self._status, "ping": _ping, "read": self._looking.read, "import": self._import}
+        async with ControlServer(config.socket_used, commands=commands):
             self._outbox = await self._thread.run(
                 Outbox.open,
                 config.outbox.file,
@@ -317,7 +316,7 @@ class Agent:
 
     async def _status(self, _fields: dict[str, Any]) -> dict[str, Any]:
         if not self._ready:
-            raise ControlError("the agent is starting", "ask again in a moment")
+            raise _starting()
         stats = await self._thread.run(self._outbox.stats)
         uplink = self._uplink
         section = self._clock.section()
@@ -357,6 +356,26 @@ class Agent:
             "rss_bytes": rss_bytes(),
             "devices": [each.as_json() for each in self._counters],
         }
+
+    async def _import(self, fields: dict[str, Any]) -> dict[str, Any]:
+        """Rows of a file that somebody else reads."""
+        if not self._ready:
+            raise _starting()
+        from edge_agent.imports.through_agent import ImportServer  # noqa: PLC0415 - seldom, and it loads profiles
+
+        server = ImportServer(
+            self._outbox,
+            self._thread,
+            self.config.agent,
+            self._clock,
+            devices=self._builders,
+            sealed=self._uplink.sealed,
+        )
+        return await server.take(fields)
+
+
+def _starting() -> ControlError:
+    return ControlError("the agent is starting", "ask again in a moment")
 
 
 async def _ping(_fields: dict[str, Any]) -> dict[str, Any]:

@@ -49,7 +49,7 @@ _IMPORT_EXAMPLE: Final = """examples:
   harkara agent import station.dat --device ridge --map station.toml
 
 Reads MAVLink logs (tlog, or frames alone), ULog, NMEA and UBX, Campbell TOA5, and tables of any program.
-Giving a file twice adds nothing. Stop the agent while you import.
+Giving a file twice adds nothing. A running agent is handed the rows; its own devices' names are refused.
 exit status: 0 imported, 1 the outbox is full, 2 a file or the configuration cannot be used"""
 
 

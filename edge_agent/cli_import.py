@@ -18,8 +18,10 @@ from edge_agent.fingerprint import fingerprint
 from edge_agent.imports.into_outbox import IntoOutbox
 from edge_agent.imports.model import Counts, ImportedRow, Importer, ImportRefused
 from edge_agent.imports.open_log import Options, open_log
+from edge_agent.imports.through_agent import ThroughAgent
 from edge_agent.outbox import Outbox
 from harkara_io import toml_config
+from harkara_io.control_socket import NotRunning, call
 from harkara_io.log_errors import LogError, LogLocked
 
 
@@ -44,21 +46,37 @@ def run(args: argparse.Namespace) -> int:
             config.outbox.file, agent=config.agent, fingerprint=fingerprint(), bytes_max=config.outbox.max_bytes
         )
     except LogLocked as exc:
-        raise ImportRefused(
-            f"{config.outbox.file} is in use: stop the agent while you import, or look first with --dry-run"
-        ) from exc
+        through = _through_agent(config.socket_used)
+        if through is None:
+            raise ImportRefused(
+                f"{config.outbox.file} is in use, but no agent answers at {config.socket_used}: another import?"
+            ) from exc
+        _take(logs, args, through)
+        return 0
     except LogError as exc:
         raise ImportRefused(str(exc)) from exc
-    into = IntoOutbox(outbox, config.agent, SystemClock())
     clean = False
     try:
-        for log in logs:
-            into.take(_shown(log, args), lambda log=log: _progress(log.path, into))  # type: ignore[misc]
+        _take(logs, args, IntoOutbox(outbox, config.agent, SystemClock()))
         clean = True
     finally:
         outbox.close(clean=clean)
-    _report(args, [log.counts for log in logs], taken=into)
     return 0
+
+
+def _through_agent(socket: Path) -> ThroughAgent | None:
+    """The agent that has the outbox; None when nobody answers."""
+    try:
+        call(socket, "ping")
+    except NotRunning:
+        return None
+    return ThroughAgent(socket)
+
+
+def _take(logs: list[Importer], args: argparse.Namespace, into: IntoOutbox | ThroughAgent) -> None:
+    for log in logs:
+        into.take(_shown(log, args), lambda log=log: _progress(log.path, into))  # type: ignore[misc]
+    _report(args, [log.counts for log in logs], taken=into)
 
 
 def _options(args: argparse.Namespace) -> Options:
@@ -103,14 +121,14 @@ def _shown(log: Importer, args: argparse.Namespace) -> Iterator[ImportedRow]:
 _shown_at_s = 0.0
 
 
-def _progress(path: Path, into: IntoOutbox) -> None:
+def _progress(path: Path, into: IntoOutbox | ThroughAgent) -> None:
     global _shown_at_s  # noqa: PLW0603 - one line of one terminal
     if sys.stderr.isatty() and time.monotonic() - _shown_at_s > 0.5:
         _shown_at_s = time.monotonic()
         print(f"\r{path.name}: {into.taken} rows, {into.known} known", end="", file=sys.stderr, flush=True)
 
 
-def _report(args: argparse.Namespace, counts: list[Counts], *, taken: IntoOutbox | None) -> None:
+def _report(args: argparse.Namespace, counts: list[Counts], *, taken: IntoOutbox | ThroughAgent | None) -> None:
     missing: Counter[str] = Counter()
     rejects: Counter[str] = Counter()
     notes: Counter[str] = Counter()

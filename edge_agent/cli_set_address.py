@@ -11,7 +11,7 @@ from device_profiles import catalogue
 from device_profiles.engine.compile_selectors import zero_based
 from edge_agent import config as configuration
 from edge_agent.drivers.make import byte_line
-from edge_agent.drivers.make_profiled import line_format
+from edge_agent.drivers.make_parts import line_format
 from edge_agent.drivers.modbus_frames import Rtu, Tcp
 from edge_agent.finding.bus import SDI12_ADDRESSES, shared
 from edge_agent.finding.moving import Moved, NotMoved, move_probe, move_slave

@@ -137,7 +137,7 @@ def load(path: Path) -> settings.Config:
     )
     config = _absolute(plain(checked), path.resolve().parent)
     lines = key_lines(path.read_text(encoding="utf-8"))
-    found = [*_file_problems(config), *_profile_problems(config)]
+    found = [*_file_problems(config), *_profile_problems(config), *_plugin_problems(config)]
     if not found:
         from edge_agent.config_asked import asked_problems  # noqa: PLC0415 - it needs profiles that are known to load
 
@@ -167,6 +167,18 @@ def _profile_problems(config: settings.Config) -> Iterator[tuple[tuple[str | int
             yield ("device", index, key), ConfigProblem(what, None, problem.hint)
 
 
+def _plugin_problems(config: settings.Config) -> Iterator[tuple[tuple[str | int, ...], ConfigProblem]]:
+    for index, device in enumerate(config.device):
+        if isinstance(device, settings_devices.PluginDevice):
+            from edge_agent.drivers.plugins import PluginUnusable, prepared  # noqa: PLC0415 - few have any
+
+            try:
+                prepared(device.plugin, device.settings)
+            except PluginUnusable as exc:
+                what = f"`device.{index + 1}.plugin`: {exc.what}"
+                yield ("device", index, "plugin"), ConfigProblem(what, None, exc.hint)
+
+
 def _message_checks(device: settings_devices.Device) -> Iterator[tuple[str, Callable[[], object]]]:
     """What to try of a device that reads an autopilot, by the key that names it; each raises ``ProfileError``."""
     if not isinstance(device, settings_devices.MavlinkDevice):
@@ -192,6 +204,8 @@ def _profile(device: settings_devices.Device) -> ProfileRef:
     Raises:
         ProfileError: There is no such profile, or it cannot be used.
     """
+    if device.profile is None and isinstance(device, settings_devices.PluginDevice):
+        return ProfileRef(f"plugin/{device.plugin}", DRIVER_VERSION, bytes(8))
     if device.profile is None:
         return ProfileRef(f"driver/{device.driver}", DRIVER_VERSION, bytes(8))
     profile = _loaded(device.profile, device)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from device_profiles import catalogue
-from edge_agent.drivers.make_profiled import format_of
+from edge_agent.drivers.make_parts import format_of
 from edge_agent.drivers.questions import askings_of, conversation, usual_s
 from edge_agent.drivers.serial_port import LineFormat
 from edge_agent.settings_devices import Asked, Device, ModbusDevice, OnABus, Sdi12Device

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import Annotated, Final, Literal, Self
+from typing import Annotated, Any, Final, Literal, Self
 
 from pydantic import (
     BaseModel,
@@ -42,7 +42,20 @@ class Channel(Table):
     field: Annotated[str, StringConstraints(min_length=1, max_length=128)] | None = None
 
 
-_NAMES: Final = ("nmea", "lines", "serial", "modbus", "sdi-12", "sysfs", "i2c", "pulse", "broker", "mavlink", "files")
+_NAMES: Final = (
+    "nmea",
+    "lines",
+    "serial",
+    "modbus",
+    "sdi-12",
+    "sysfs",
+    "i2c",
+    "pulse",
+    "broker",
+    "mavlink",
+    "files",
+    "plugin",
+)
 _DRIVERS: Final = "driver = " + " or ".join(f'"{name}"' for name in _NAMES)
 
 
@@ -157,6 +170,18 @@ class FilesDevice(DeviceTable):
         if self.format in {"csv", "toa5"} and time.zone is None and time.column is None:
             raise ValueError(f'device `{self.id}`: say in [device.map.time] the zone of its clock: zone = "+05:30"')
         return self
+
+
+class PluginDevice(DeviceTable):
+    """``driver = "plugin"``."""
+
+    driver: Annotated[Literal["plugin"], Field(examples=[_DRIVERS])]
+    plugin: Annotated[
+        str,
+        StringConstraints(min_length=1, max_length=64),
+        Field(examples=['plugin = "bench-scale" (its entry point)']),
+    ]
+    settings: dict[str, Any] = Field(default_factory=dict)
 
 
 class Asked(DeviceTable):
@@ -366,6 +391,7 @@ def driver_problem(driver: str, transports: Iterable[str], profile: str) -> tupl
 Device = (
     NmeaDevice
     | LinesDevice
+    | PluginDevice
     | FilesDevice
     | SerialDevice
     | ModbusDevice

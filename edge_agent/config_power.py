@@ -8,7 +8,7 @@ from typing import Annotated, Self
 
 from pydantic import Field, StringConstraints, field_validator, model_validator
 
-from edge_agent.config_devices import Asked, Baud, Device, DeviceId, ModbusDevice, PulseDevice, Table
+from edge_agent.config_devices import Asked, Baud, Device, DeviceId, ModbusDevice, PulseDevice, SerialDevice, Table
 from edge_agent.settings_devices import split_address
 
 Command = Annotated[list[Annotated[str, StringConstraints(min_length=1)]], Field(min_length=1)]
@@ -79,6 +79,8 @@ def check_power(devices: Sequence[Device], groups: Sequence[Power]) -> None:
             raise ValueError(f"device `{device.id}`: no power group `{device.power}`; there are {known or 'none'}")
         if isinstance(device, PulseDevice) and device.power is not None:
             raise ValueError(f"device `{device.id}` is counted all the time; leave its power out")
+        if isinstance(device, SerialDevice) and device.ask == "never" and device.power is not None:
+            raise ValueError(f"device `{device.id}`: with a power group it is asked by switching it on; leave ask out")
     units = {(str(each.port), each.unit) for each in devices if isinstance(each, ModbusDevice) and each.port}
     for group in groups:
         relay = group.relay

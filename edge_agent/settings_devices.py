@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final, Literal
@@ -18,7 +19,8 @@ class Channel:
 
     Attributes:
         unit: UCUM code of the number as the line gives it, e.g. ``Cel``, ``%``, ``hPa``; ``1`` for none.
-        field: Key or column of the line when it is named differently; dots reach into nested objects.
+        field: Key or column of the line when it is named differently; dots reach into nested objects
+            and lists: ``probes.0.t``.
     """
 
     unit: str = ""
@@ -341,9 +343,25 @@ class FilesDevice(DeviceSettings):
     map: SeriesMap = field(default_factory=SeriesMap)
 
 
+@dataclass(frozen=True, kw_only=True)
+class PluginDevice(DeviceSettings):
+    """A device whose driver another package brings, under an entry point of the group ``harkara.drivers``.
+
+    Attributes:
+        driver: Fixed.
+        plugin: Name of the entry point.
+        settings: What the plug-in asks for.
+    """
+
+    driver: Literal["plugin"] = "plugin"
+    plugin: str
+    settings: Mapping[str, object] = field(default_factory=dict)
+
+
 Device = (
     NmeaDevice
     | LinesDevice
+    | PluginDevice
     | FilesDevice
     | SerialDevice
     | ModbusDevice

@@ -225,7 +225,12 @@ class UdpCarrier:
         if not select.select([self._socket], [], [], timeout_s)[0]:
             return b""
         with contextlib.suppress(OSError):
-            return self._socket.recv(1 << 16)
+            return self._socket.recv(1 << 16, socket.MSG_DONTWAIT)
+        if sys.platform == "linux":
+            # What is said of datagrams that nobody took has a queue of its own, which looks like something to read.
+            with contextlib.suppress(OSError):
+                while True:
+                    self._socket.recvmsg(1, 512, socket.MSG_ERRQUEUE | socket.MSG_DONTWAIT)
         return b""
 
     def drain(self, timeout_s: float) -> bool:  # noqa: ARG002 - a datagram is gone when it is sent

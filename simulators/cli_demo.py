@@ -82,7 +82,7 @@ def run(args: argparse.Namespace) -> int:
         _report(console, cast, figures, verdict)
         if args.keep:
             _keep(console, cast, script)
-    _next_steps(console, layout, kept=args.keep)
+    _next_steps(console, layout, kept=args.keep, drone=args.drone)
     if args.json:
         # The last line, whole, whatever the width of the terminal.
         print(json.dumps(asdict(figures)), flush=True)
@@ -137,13 +137,17 @@ def _keep(console: Console, cast: Cast, script: Script) -> None:
         script.watch(view)
 
 
-def _next_steps(console: Console, layout: Layout, *, kept: bool) -> None:
+def _next_steps(console: Console, layout: Layout, *, kept: bool, drone: bool) -> None:
     config = shlex.quote(str(layout.collector_config))
     _say(
         console,
         f"\nThe data is in {layout.collector}, every process's log in {layout.root / 'logs'}. What to try next:",
     )
     _say(console, f"  harkara query {WEATHER} --config {config} --limit 26")
+    if drone:
+        _say(
+            console, f"  harkara query {DRONE[-1]} --config {config} --channel mode --channel flight --channel mission"
+        )
     _say(console, f"  harkara collector run --config {config}      # and look at its page")
     if not kept:
         _say(console, "  harkara demo --keep                          # the same, left running")

@@ -159,9 +159,10 @@ def _serve_modbus_tcp(devices: Devices, where: str, values: Values) -> None:
     if not (port.isascii() and port.isdigit() and int(port) < 1 << 16):
         raise DeviceError(f"tcp:{where}: write tcp:PORT or tcp:HOST:PORT")
     slaves = [(model, device) for model, device in devices if isinstance(device, ModbusSlave)]
-    with serve(slaves, values, host or "127.0.0.1", int(port)) as address:
+    ended = threading.Event()
+    with serve(slaves, values, host or "127.0.0.1", int(port), ended=ended) as address:
         _told(devices, address)
-        threading.Event().wait()
+        ended.wait()
 
 
 def _speak(devices: Devices, way: str, values: Values) -> None:

@@ -11,11 +11,12 @@ from typing import Any, Final, Literal
 
 from benchmarks.peers.lake import LakeView
 from benchmarks.peers.meter import Meter
-from benchmarks.peers.sending import LINE_TOPIC
+from benchmarks.peers.names import LINE_TOPIC
 from benchmarks.peers.stores import InfluxView, StoreView, VictoriaMetricsView
 from benchmarks.peers.telegraf import start_telegraf
 from collector.config import load_config
 from collector.registry import RegistryFile
+from device_profiles.wire.topics import TopicKind, topic
 from simulators.demo.accounts import ask
 from simulators.demo.broker import Broker, free_port, start_open_broker
 from simulators.demo.processes import Process, Stage, wait_for
@@ -23,6 +24,8 @@ from simulators.demo.servers import InfluxDB, Store, start_influxdb, start_victo
 
 Program = Literal["telegraf", "harkara", "points"]
 Kept = Literal["victoriametrics", "influxdb", "lake"]
+DEDUPE: Final = "-dedup.minScrapeInterval=1ms"
+"""VictoriaMetrics is run with it for all: whoever sends again what the store may have lost needs it."""
 _START_S: Final = 60.0
 
 
@@ -42,17 +45,14 @@ class Way:
         return f"{self.program}-{self.store}"
 
 
-WAYS: Final = tuple(
-    Way(program, store)
-    for program, store in (
-        ("telegraf", "victoriametrics"),
-        ("harkara", "victoriametrics"),
-        ("points", "victoriametrics"),
-        ("telegraf", "influxdb"),
-        ("harkara", "influxdb"),
-        ("points", "influxdb"),
-        ("harkara", "lake"),
-    )
+WAYS: Final = (
+    Way("telegraf", "victoriametrics"),
+    Way("harkara", "victoriametrics"),
+    Way("points", "victoriametrics"),
+    Way("telegraf", "influxdb"),
+    Way("harkara", "influxdb"),
+    Way("points", "influxdb"),
+    Way("harkara", "lake"),
 )
 """All, in the order in which a round takes them."""
 
@@ -100,7 +100,7 @@ def running(way: Way, folder: Path, stations: Sequence[str], *, broker_lines: Se
         broker = start_open_broker(stage, folder, ["log_type subscribe", "log_type error", *broker_lines])
         store: Store | None = None
         if way.store == "victoriametrics":
-            store = start_victoria_metrics(stage, folder / "store")
+            store = start_victoria_metrics(stage, folder / "store", options=[DEDUPE])
         elif way.store == "influxdb":
             store = start_influxdb(stage, folder / "store")
         if way.program == "harkara":
@@ -108,6 +108,7 @@ def running(way: Way, folder: Path, stations: Sequence[str], *, broker_lines: Se
         else:
             assert store is not None
             program = _start_subscriber(way.program, stage, folder, broker, store)
+        _wait_subscribed(way, broker, program)
         view = _view(store, folder, stations[0])
         processes = {"broker": broker.process, "program": program}
         if store is not None:
@@ -121,6 +122,14 @@ def _view(store: Store | None, folder: Path, station: str) -> StoreView:
     return InfluxView(store) if isinstance(store, InfluxDB) else VictoriaMetricsView(store)
 
 
+def _wait_subscribed(way: Way, broker: Broker, program: Process) -> None:
+    """Wait until the broker would hand on what a station publishes: what nobody has subscribed to is dropped."""
+    station = "st-000"
+    wanted = topic(station, TopicKind.BLOCK) if way.program == "harkara" else f"{LINE_TOPIC}/{station}"
+    log, words = broker.process.log, wanted.replace(station, "+")
+    wait_for(lambda: words in log.read_text("utf-8"), "a subscriber", timeout_s=_START_S, process=program)
+
+
 def _start_subscriber(name: Program, stage: Stage, folder: Path, broker: Broker, store: Store) -> Process:
     if name == "telegraf":
         program = start_telegraf(stage, folder, broker.port, store)
@@ -128,8 +137,6 @@ def _start_subscriber(name: Program, stage: Stage, folder: Path, broker: Broker,
         words = _store_words(store)
         command = [sys.executable, "-m", "benchmarks.peers.point_writer", str(broker.port)]
         program = stage.start(name, [*command, *(words[key] for key in ("url", "org", "bucket", "token"))])
-    log = broker.process.log
-    wait_for(lambda: f"{LINE_TOPIC}/+" in log.read_text("utf-8"), "a subscriber", timeout_s=_START_S, process=program)
     return program
 
 
@@ -142,7 +149,8 @@ def _start_collector(stage: Stage, folder: Path, port: int, store: Store | None,
         token.write_text(f"{words['token']}\n", encoding="utf-8")
         token.chmod(0o600)
         kind = "influxdb" if isinstance(store, InfluxDB) else "victoriametrics"
-        text += f'[[store]]\nname = "peer"\nkind = "{kind}"\nurl = "{store.address}"\n'
+        # What it tells of itself would be counted by the store among the readings.
+        text += f'[[store]]\nname = "peer"\nkind = "{kind}"\nurl = "{store.address}"\nhealth_every_s = 0\n'
         if isinstance(store, InfluxDB):
             text += f'org = "{words["org"]}"\nbucket = "{words["bucket"]}"\ntoken_file = "{token}"\n'
     toml.write_text(text, encoding="utf-8")

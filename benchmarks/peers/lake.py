@@ -67,6 +67,10 @@ class LakeView:
         finally:
             lake.close()
 
+    def raw_count(self) -> int:
+        """The same as its count."""
+        return self.final_count()
+
     @property
     def _socket(self) -> Path:
         return self.folder / "data" / "collector.sock"

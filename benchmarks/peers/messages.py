@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import json
 import struct
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from typing import Final
 
+from benchmarks.peers.names import MEASUREMENT
 from benchmarks.peers.readings import CHANNELS, Readings, numbers
 from device_profiles.wire.digest import PREVIOUS_OF_FIRST, block_digest, chain
 from device_profiles.wire.encode import encode, restamp
@@ -17,7 +18,6 @@ from device_profiles.wire.rows import columns_from_rows
 LINES_A_MESSAGE: Final = 64
 ROWS_A_BLOCK: Final = 202
 """At which an agent seals a block of this station's fifteen channels as full."""
-MEASUREMENT: Final = "midc"
 _STATION: Final = "\0"
 
 
@@ -37,19 +37,28 @@ def json_messages(readings: Readings) -> dict[str, list[bytes]]:
     return {name: [text.replace(mark, name).encode() for text in made] for name in readings.names}
 
 
-def block_messages(readings: Readings, rows_a_block: int = ROWS_A_BLOCK) -> dict[str, list[bytes]]:
-    """By station: the blocks of one segment of its agent, in a chain."""
+def block_messages(
+    readings: Readings, rows_a_block: int = ROWS_A_BLOCK, segments: Mapping[str, int] | None = None
+) -> dict[str, list[bytes]]:
+    """By station: the blocks of one segment of its agent, in a chain.
+
+    Args:
+        readings: What they hold.
+        rows_a_block: Rows of each but the last.
+        segments: Segment ids by station, where somebody else has chosen them.
+    """
     made = [_block(readings, list(rows)) for rows in _parts(readings, rows_a_block)]
     rest = [encode(block) for block in made[1:]]
     messages = {}
     for number, name in enumerate(readings.names, 1):
+        segment = number if segments is None else segments[name]
         opened = OpenRecord(0, 0, struct.pack(">QQ", number, 1), struct.pack(">QQ", number, 2), "created")
-        first = encode(replace(made[0], agent=name, segment=number, opened=opened))
+        first = encode(replace(made[0], agent=name, segment=segment, opened=opened))
         chained, total = [first], made[0].readings
         for seq, (block, data) in enumerate(zip(made[1:], rest, strict=True), 2):
             total += block.readings
             previous = chain(block_digest(chained[-1]))
-            chained.append(restamp(data, agent=name, segment=number, seq=seq, readings_total=total, previous=previous))
+            chained.append(restamp(data, agent=name, segment=segment, seq=seq, readings_total=total, previous=previous))
         messages[name] = chained
     return messages
 

@@ -12,11 +12,12 @@ import sys
 from typing import Final
 
 import paho.mqtt.client as mqtt
-from influxdb_client import InfluxDBClient, Point
+from influxdb_client.client.influxdb_client import InfluxDBClient
+from influxdb_client.client.write.point import Point
 from influxdb_client.client.write_api import SYNCHRONOUS
+from paho.mqtt.enums import CallbackAPIVersion
 
-from benchmarks.peers.messages import MEASUREMENT
-from benchmarks.peers.sending import LINE_TOPIC
+from benchmarks.peers.names import LINE_TOPIC, MEASUREMENT
 
 BATCH: Final = 1_000
 _PAUSE_S: Final = 0.2
@@ -27,10 +28,8 @@ def points_of(payload: bytes) -> list[Point]:
     message = json.loads(payload)
     points = []
     for row in message["rows"]:
-        point = Point(MEASUREMENT).tag("station", message["station"]).time(row.pop("time"))
-        for channel, value in row.items():
-            point.field(channel, value)
-        points.append(point)
+        fields = {"measurement": MEASUREMENT, "tags": {"station": message["station"]}, "time": row.pop("time")}
+        points.append(Point.from_dict({**fields, "fields": row}))
     return points
 
 
@@ -38,13 +37,13 @@ def main(words: list[str]) -> int:
     """Subscribe and write until killed."""
     port, url, org, bucket, token = words
     payloads: queue.Queue[bytes] = queue.Queue()
-    listener = mqtt.Client(mqtt.CallbackAPIVersion.VERSION2, "points", protocol=mqtt.MQTTv5)
+    listener = mqtt.Client(CallbackAPIVersion.VERSION2, "points", protocol=mqtt.MQTTv5)
 
     def subscribe(client: mqtt.Client, *_: object) -> None:
         client.subscribe(f"{LINE_TOPIC}/+", qos=1)
 
     def keep(_: mqtt.Client, __: object, message: mqtt.MQTTMessage) -> None:
-        payloads.put(message.payload)
+        payloads.put(bytes(message.payload))
 
     listener.on_connect = subscribe
     listener.on_message = keep

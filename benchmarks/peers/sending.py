@@ -15,6 +15,7 @@ from itertools import accumulate
 from typing import Final
 
 from benchmarks.load import NoReceipts, Sender
+from benchmarks.peers.names import LINE_TOPIC
 from benchmarks.raw_publisher import RawPublisher, publish_packets
 from device_profiles.wire.topics import TopicKind, topic
 
@@ -23,7 +24,6 @@ _RUN_MAX: Final = 16
 _QUIET_S: Final = 120.0
 _AGAIN_S: Final = 0.25
 """Between two attempts of a station to reach the broker again. [s]"""
-LINE_TOPIC: Final = "peers"
 
 
 @dataclass(slots=True)

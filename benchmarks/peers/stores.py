@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-import csv
 import io
 import json
 import time
 import urllib.error
 import urllib.parse
 import urllib.request
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Final, Protocol
+from typing import Any, Final, Protocol
 
 import numpy as np
+import polars as pl
 
 from benchmarks.peers.readings import CHANNELS, Readings
 from benchmarks.peers.verdict import SeriesHeld
@@ -28,6 +28,7 @@ _FROM_S: Final = 1_514_764_800
 _UNTIL_S: Final = 1_640_995_200
 _ALL_TIMES: Final = f"|> range(start: {_FROM}, stop: {_UNTIL})"
 _VALUES: Final = '{__name__!~".*_flag"}'
+_RFC3339: Final = "%Y-%m-%dT%H:%M:%S%.fZ"
 _PAUSE_S: Final = 0.02
 _PAUSE_S_MAX: Final = 0.1
 
@@ -52,13 +53,17 @@ class StoreView(Protocol):
         ...
 
     def held(self, readings: Readings) -> Iterator[SeriesHeld]:
-        """What it holds of each series."""
+        """What it holds of each series, as its queries see it."""
+        ...
+
+    def raw_count(self) -> int:
+        """Values on its disk: where it keeps what was written twice, that is more than its queries see."""
         ...
 
 
 @dataclass(slots=True)
 class VictoriaMetricsView:
-    """VictoriaMetrics. It keeps a value twice that was written twice, and shows both in an export."""
+    """VictoriaMetrics. It keeps what was written twice; queries see it once where the store was told to dedupe."""
 
     store: Store
 
@@ -72,7 +77,11 @@ class VictoriaMetricsView:
     def count(self) -> int:
         """After a flush, so that what it has taken can be seen."""
         self._get("/internal/force_flush")
-        words = {"query": f"sum(count_over_time({_VALUES}[{_UNTIL_S - _FROM_S}s]))", "time": str(_UNTIL_S), "nocache": "1"}
+        words = {
+            "query": f"sum(count_over_time({_VALUES}[{_UNTIL_S - _FROM_S}s]))",
+            "time": str(_UNTIL_S),
+            "nocache": "1",
+        }
         found = json.loads(self._get(f"/api/v1/query?{urllib.parse.urlencode(words)}"))["data"]["result"]
         return int(found[0]["value"][1]) if found else 0
 
@@ -81,19 +90,27 @@ class VictoriaMetricsView:
         return self.count()
 
     def held(self, readings: Readings) -> Iterator[SeriesHeld]:
-        """From its raw export, one station after the other: a repetition is in it twice."""
-        self._get("/internal/force_flush")
+        """From its export, one station after the other, with the store's deduplication."""
         for station in readings.names:
-            words = [("start", str(_FROM_S)), ("end", str(_UNTIL_S))]
-            words += [("match[]", f'{{{tag}="{station}",__name__!~".*_flag"}}') for tag in ("station", "site")]
-            for line in self._get(f"/api/v1/export?{urllib.parse.urlencode(words)}").splitlines():
-                series = json.loads(line)
+            # Telegraf's lines have the station as we named the tag; Harkara's have it as the site.
+            chosen = [f'{{{tag}="{station}",__name__!~".*_flag"}}' for tag in ("station", "site")]
+            for series in self._export(chosen):
                 yield SeriesHeld(
                     station,
                     channel_of(series["metric"]["__name__"].partition("_")[2]),
                     np.array(series["timestamps"], dtype=np.int64),
                     np.array(series["values"], dtype=np.float64),
                 )
+
+    def raw_count(self) -> int:
+        """By its raw export, in which a value that was written twice is twice."""
+        return sum(len(series["timestamps"]) for series in self._export([_VALUES], ("reduce_mem_usage", "1")))
+
+    def _export(self, chosen: Sequence[str], *more: tuple[str, str]) -> Iterator[dict[str, Any]]:
+        self._get("/internal/force_flush")
+        words = [("start", str(_FROM_S)), ("end", str(_UNTIL_S)), *more, *(("match[]", each) for each in chosen)]
+        for line in self._get(f"/api/v1/export?{urllib.parse.urlencode(words)}").splitlines():
+            yield json.loads(line)
 
     def _get(self, path: str) -> bytes:
         return _answer(urllib.request.Request(f"{self.store.address}{path}"))  # noqa: S310 - our own server
@@ -121,7 +138,8 @@ class InfluxView:
 
     def count(self) -> int:
         """A count of all series, which its storage does without reading them out."""
-        return sum(int(row["_value"]) for row in self._flux("|> count()"))
+        tables = self._flux("|> count() |> group()")
+        return int(pl.read_csv(io.BytesIO(tables))["_value"].sum()) if tables else 0
 
     def final_count(self) -> int:
         """The same query."""
@@ -131,20 +149,24 @@ class InfluxView:
         """Every value, one station after the other."""
         for station in readings.names:
             chosen = f'|> filter(fn: (r) => r.station == "{station}" or r.site == "{station}")'
-            shaped = "|> map(fn: (r) => ({field: r._field, ms: int(v: r._time) / 1000000, value: r._value}))"
-            found: dict[str, tuple[list[int], list[float]]] = {}
-            for row in self._flux(f'{chosen} {shaped} |> group(columns: ["field"])'):
-                times, values = found.setdefault(channel_of(row["field"]), ([], []))
-                times.append(int(row["ms"]))
-                values.append(float(row["value"]))
-            for channel, (times, values) in found.items():
-                yield SeriesHeld(station, channel, np.array(times, np.int64), np.array(values, np.float64))
+            body = self._flux(f'{chosen} |> keep(columns: ["_time", "_value", "_field"]) |> group()')
+            if not body:
+                continue
+            table = pl.read_csv(io.BytesIO(body), columns=["_time", "_value", "_field"])
+            table = table.with_columns(pl.col("_time").str.to_datetime(_RFC3339, time_unit="ms").dt.timestamp("ms"))
+            for (name,), part in table.group_by("_field"):
+                times_ms, values = part["_time"].to_numpy(), part["_value"].cast(pl.Float64).to_numpy()
+                yield SeriesHeld(station, channel_of(str(name)), times_ms, values)
+
+    def raw_count(self) -> int:
+        """What was written twice is once in it, at the latest when it is read."""
+        return self.count()
 
     def _points(self) -> float:
         page = _answer(urllib.request.Request(f"{self.store.address}/metrics")).decode()  # noqa: S310 - our own server
         return sum(_metric(page, "storage_writer_ok_points_sum"))
 
-    def _flux(self, steps: str) -> Iterator[dict[str, str]]:
+    def _flux(self, steps: str) -> bytes:
         script = f'from(bucket: "{self.store.bucket}") {_ALL_TIMES} |> filter(fn: (r) => r._field !~ /_flag$/) {steps}'
         body = json.dumps({"query": script, "dialect": {"annotations": [], "header": True}}).encode()
         request = urllib.request.Request(  # noqa: S310 - our own server
@@ -153,8 +175,7 @@ class InfluxView:
             headers={"Authorization": f"Token {self.store.token}", "Content-Type": "application/json"},
             method="POST",
         )
-        for table in _answer(request).decode().strip().split("\r\n\r\n"):
-            yield from csv.DictReader(io.StringIO(table))
+        return _answer(request).replace(b"\r\n", b"\n").strip()
 
 
 def channel_of(name: str) -> str:

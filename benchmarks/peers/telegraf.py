@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Final
 
 from benchmarks.peers.messages import LINES_A_MESSAGE
-from benchmarks.peers.sending import LINE_TOPIC
+from benchmarks.peers.names import LINE_TOPIC
 from simulators.demo.processes import Process, Stage
 from simulators.demo.servers import InfluxDB, Store, server_command
 

@@ -141,9 +141,9 @@ class Delivery:
                 return [cut.rest]
         if refusal.lines:
             cut = line_text.without_lines(body, refusal.lines)
-            for line in cut.parts:
-                self._put_aside([line], refusal.lines[line[:-1]])
             if cut.parts:
+                self._quarantine.keep_all(([line[:-1]], refusal.lines[line[:-1]][:WORDS_MAX]) for line in cut.parts)
+                self.refused["quarantined"] += len(cut.parts)
                 return [cut.rest]
         if refusal.too_old:
             self.refused["too_old"] += refusal.too_old

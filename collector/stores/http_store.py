@@ -143,6 +143,7 @@ class HttpStore:
     def all_words(self, text: str) -> str:
         """The same in as many lines as they have."""
         secret = self._options.authorization.partition(" ")[2] or self._options.authorization
+        text = text.encode("utf-8", "replace").decode()  # JSON can hold what no file or terminal takes.
         return f"{self.host}: {text.replace(secret, '***') if secret else text}"
 
     def _call(
@@ -167,12 +168,14 @@ class HttpStore:
         except (HTTPError, OSError, http.client.HTTPException) as exc:
             if answer is not None:
                 answer.close()
+            self._deadline.close()
             return self._no_answer(exc)
-        if len(data) > read_max:
+        found = {name.lower(): value for name, value in answer.headers.items()}
+        if len(data) > read_max or found.get("connection", "").lower() == "close":
             answer.close()  # The rest is not worth reading.
+            self._deadline.close()
         else:
             answer.release_conn()
-        found = {name.lower(): value for name, value in answer.headers.items()}
         return HttpAnswer(answer.status, found, data[:read_max])
 
     def _no_answer(self, exc: Exception) -> Unreachable | NeedsPerson:

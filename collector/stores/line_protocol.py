@@ -79,6 +79,10 @@ class Encoder:
         options: Names, precision and bounds.
         site_of: Site of an agent by its id.
         clock_ns: UTC. [ns]
+
+    Attributes:
+        inexact: Readings so far that the store does not keep in all their digits.
+        flags_left_out: Flags so far that are in no line, for the limit of series.
     """
 
     def __init__(
@@ -88,6 +92,8 @@ class Encoder:
         self.names = SeriesNames(options, site_of)
         self._clock_ns = clock_ns
         self._influxdb = options.store == "influxdb"
+        self.inexact = 0
+        self.flags_left_out = 0
 
     def encode(self, readings: Readings) -> Encoded:
         """Lines of readings. The same readings give the same lines."""
@@ -119,6 +125,8 @@ class Encoder:
         texts = self._texts(readings.texts, left_out)
         if texts:
             lines.append(pl.Series(texts, dtype=pl.String))
+        self.inexact += odd
+        self.flags_left_out += flags_left_out
         return Encoded(cut(lines), values + len(texts), +left_out, odd, flags_left_out)
 
     def _kept(self, readings: Readings, of_table: npt.NDArray[np.int32], left_out: Counter[str]) -> _Columns:

@@ -11,7 +11,7 @@ import json
 import logging
 import os
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
@@ -55,6 +55,13 @@ class Quarantine:
     def __init__(self, path: Path, *, keep_mb: float = 16, clock_ns: Callable[[], int] = time.time_ns) -> None:
         self._path = path
         self._older = path.with_name(path.name + ".old")
+        self._next = path.with_name(path.name + ".next")
+        if self._next.exists():
+            # Killed in the middle of a turn: finish it, or it never was.
+            if path.exists():
+                self._next.unlink()
+            else:
+                self._next.replace(path)
         self._half_bytes = max(round(keep_mb * MB / 2), 1024)
         self._clock_ns = clock_ns
         self.unkept = 0
@@ -75,18 +82,32 @@ class Quarantine:
 
     def keep(self, lines: Sequence[bytes], words: str) -> None:
         """Keep lines; they survive a power cut when this returns. A disk that fails is logged and counted."""
+        self.keep_all([(lines, words)])
+
+    def keep_all(self, refused: Iterable[tuple[Sequence[bytes], str]]) -> None:
+        """The same for lines with words of their own, at the cost of one."""
         most = min(RECORD_BYTES_MAX, self._half_bytes // 8)
-        group: list[bytes] = []
+        waiting: list[bytes] = []
+        count = size = 0
+        groups = [(group, words) for lines, words in refused for group in _grouped(lines, most)]
+        left = sum(len(group) for group, _ in groups)
         try:
-            for line in lines:
-                group.append(line)
-                if sum(map(len, group)) >= most or line is lines[-1]:
-                    self._add(group, words)
-                    group = []
+            for group, words in groups:
+                shown = [line.decode("utf-8", "surrogateescape") for line in group]
+                record = _line({"at_ns": self._clock_ns(), "words": words, "lines": shown})
+                there = self._path.stat().st_size if self._path.exists() else 0
+                if there + size + len(record) > self._half_bytes and there + size:
+                    left -= self._add(waiting, count)
+                    waiting, count, size = [], 0, 0
+                    self._turn()
+                waiting.append(record)
+                count += len(group)
+                size += len(record)
+            self._add(waiting, count)
         except OSError as exc:
             if not self.unkept:
                 _log.warning("lines that a store refused cannot be kept in %s: %s", self._path, exc)
-            self.unkept += len(lines)
+            self.unkept += left
 
     def entries(self) -> Iterator[Refused]:
         """What is kept, the oldest first."""
@@ -95,21 +116,20 @@ class Quarantine:
                 if "lines" in record:
                     yield Refused(record["at_ns"], record["words"], tuple(record["lines"]))
 
-    def _add(self, lines: Sequence[bytes], words: str) -> None:
-        shown = [line.decode("utf-8", "surrogateescape") for line in lines]
-        record = _line({"at_ns": self._clock_ns(), "words": words, "lines": shown})
-        if self._path.exists() and self._path.stat().st_size + len(record) > self._half_bytes:
-            self._turn()
-        _append(self._path, record)
-        self._in_newer += len(lines)
+    def _add(self, records: Sequence[bytes], lines: int) -> int:
+        if records:
+            _append(self._path, b"".join(records))
+            self._in_newer += lines
+        return lines
 
     def _turn(self) -> None:
         """The newer file becomes the older."""
         evicted = self.evicted + self._in_older
+        # What was evicted is counted in the next file before anything is gone, so that a kill between costs no count.
+        _append(self._next, _line({"evicted": evicted}))
         self._path.replace(self._older)
+        self._next.replace(self._path)
         self._in_older, self._in_newer, self.evicted = self._in_newer, 0, evicted
-        # Counted durably before anything else stands in the new file.
-        _append(self._path, _line({"evicted": evicted}))
 
     def _count(self, path: Path) -> int:
         count = 0
@@ -117,6 +137,20 @@ class Quarantine:
             count += len(record.get("lines", ()))
             self.evicted = max(self.evicted, record.get("evicted", 0))
         return count
+
+
+def _grouped(lines: Sequence[bytes], most: int) -> Iterator[list[bytes]]:
+    """Lines in groups of about so many bytes."""
+    group: list[bytes] = []
+    size = 0
+    for line in lines:
+        if group and size + len(line) > most:
+            yield group
+            group, size = [], 0
+        group.append(line)
+        size += len(line)
+    if group:
+        yield group
 
 
 def _line(record: dict[str, object]) -> bytes:

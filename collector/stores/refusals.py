@@ -13,9 +13,8 @@ _OUTSIDE: Final = re.compile(r"dropped (\d+) points outside retention policy")
 _BEYOND: Final = re.compile(r"points beyond retention policy")
 _DROPPED: Final = re.compile(r"\bdropped=(\d+)")
 _UNREADABLE: Final = re.compile(r"(unable to parse '(.*)': .*)")
-_INCORRECT: Final = re.compile(
-    r'incorrect influx line "((?:[^"\\]|\\.)*?)(?:\\n(?:[^"\\]|\\.)*)?(?:"|\Z)(.*)', re.DOTALL
-)
+_INCORRECT: Final = re.compile(r'incorrect influx line "((?:[^"\\]|\\[^n])*)')
+"""The line, up to its end: what follows it in the request is quoted as well, and often cut."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,8 +43,9 @@ def read(words: str) -> Refusal:
     outside = _OUTSIDE.search(words)
     too_old = int(outside[1]) if outside else dropped if _BEYOND.search(words) else 0
     lines = {line.encode(): why for why, line in _UNREADABLE.findall(words)}
-    # VictoriaMetrics quotes all that follows the line, too.
-    lines |= {_unquoted(line).encode(): f"incorrect influx line{why}" for line, why in _INCORRECT.findall(words)}
+    if incorrect := _INCORRECT.search(words):
+        why = words.rpartition('": ')[2] if '": ' in words else "no more words"
+        lines[_unquoted(incorrect[1]).encode()] = f"incorrect influx line: {why}"
     return Refusal(
         field_of=(_unquoted(named[2]), _unquoted(named[1])) if named else None,
         lines=lines,
@@ -58,6 +58,7 @@ def read(words: str) -> Refusal:
 def _unquoted(text: str) -> str:
     """What Go's ``%q`` wrote, as far as JSON writes the same."""
     try:
-        return str(json.loads(f'"{text}"'))
+        plain = str(json.loads(f'"{text}"'))
     except ValueError:
         return text
+    return plain.encode("utf-8", "replace").decode()

@@ -153,14 +153,16 @@ def _table_lines(table: _Table, cells: npt.NDArray[np.float64], heads: pl.Series
     frame = pl.DataFrame(
         {"head": heads.gather(pl.Series(rows.group[table.rows])), "time": rows.time[table.rows], **data}
     )
-    numbers = [pl.col(str(number)).cast(pl.String) for number in range(len(table.fields))]
-    names = [pl.lit(f"{name}=") for name in table.fields]
+    pairs = [(pl.lit(f"{name}="), pl.col(str(number)).cast(pl.String)) for number, name in enumerate(table.fields)]
+    # Whole columns first: what follows one may begin with a comma, whether it is there or not.
+    whole = [pair for pair, gap in zip(pairs, gaps, strict=True) if not gap]
+    gapped = [pl.concat_str(*pair) for pair, gap in zip(pairs, gaps, strict=True) if gap]
     parts: list[pl.Expr] = [pl.col("head"), pl.lit(" ")]
-    if any(gaps):
-        each = [pl.concat_str(name, number) for name, number in zip(names, numbers, strict=True)]
-        parts.append(pl.concat_str(each, separator=",", ignore_nulls=True))
+    for place, pair in enumerate(whole):
+        parts += [*([pl.lit(",")] if place else []), *pair]
+    if whole:
+        parts += [pl.concat_str(pl.lit(","), pair) for pair in gapped]
     else:
-        for place, (name, number) in enumerate(zip(names, numbers, strict=True)):
-            parts += [*([pl.lit(",")] if place else []), name, number]
+        parts.append(pl.concat_str(gapped, separator=",", ignore_nulls=True))
     parts += [pl.lit(" "), pl.col("time").cast(pl.String), pl.lit("\n")]
-    return frame.select(pl.concat_str(parts)).to_series()
+    return frame.select(pl.concat_str(parts, ignore_nulls=bool(gapped))).to_series()

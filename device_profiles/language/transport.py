@@ -127,7 +127,9 @@ class Request(Table):
     command: str | None = Field(None, description="SDI-12 command without the address, such as M, MC, C, D0, R0.")
     text: str | None = Field(None, description="ASCII request, with escapes.")
     hex: str | None = Field(None, pattern=r"^([0-9a-fA-F]{2})+$", description="Binary request, checksum included.")
-    file: list[str] | None = Field(None, description="sysfs attributes to read; hwmon: `temp(LABEL)_input` for the one that is labelled so.")
+    file: list[str] | None = Field(
+        None, description="sysfs attributes to read; hwmon: `temp(LABEL)_input` for the one that is labelled so."
+    )
     message: str | None = Field(None, description="MAVLink message to ask for.")
     every_s: Exact | None = Field(None, gt=0, description="How often it makes sense to ask. [s]")
     timeout_s: Exact | None = Field(None, gt=0)

@@ -11,13 +11,14 @@ the line that was read last, where it was copied and emptied.
 from __future__ import annotations
 
 import asyncio
-import re
+import contextlib
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Final
 
 from edge_agent.clock import Clock
+from edge_agent.drivers.file_names import SPECIAL, holds, id_of, later_than, others_of
 from edge_agent.drivers.file_tail import FileId, Place, Tail
 from edge_agent.drivers.ports import LinkDown, Read, Sample
 from edge_agent.outbox.types import Mark
@@ -25,9 +26,6 @@ from edge_agent.settings_series import SeriesMap
 
 READS_A_TURN: Final = 256
 """After so many rows others have a turn: the agent's queue holds no more."""
-_SPECIAL: Final = frozenset("*?[")
-_ROTATED: Final = re.compile(r"(?:[._-]\d+)+")
-"""What programs that rotate files add to a name: a number or a date."""
 
 
 class FilesDriver:
@@ -61,29 +59,35 @@ class FilesDriver:
         """
         self._device, self._path, self._form, self._layout, self._clock = device, path, form, layout, clock
         self._poll_s, self._quiet_s, self._silence_s = poll_s, quiet_s, silence_s
-        self._is_pattern = bool(_SPECIAL & set(path.name))
+        self._is_pattern = bool(SPECIAL & set(path.name))
+        self._marks = {mark.file: mark for mark in marks}
         self._tails: dict[FileId, Tail] = {}
-        for mark in marks:
-            place = Place.parse(mark.place)
-            self._tails[place.id] = self._tail(Path(mark.file), place)
         self._leaving: list[Tail] = []
         self._copies: set[FileId] = set()
         self._renamed: list[Tail] = []
         self._first = 0
-        self._rotated = self._lost_sight = 0
+        self._rotated = self._lost_sight = self._refused = 0
         self._heard_s = 0.0
 
     async def open(self) -> None:
         """See whether there is anything to look at; raises ``LinkDown``."""
         self._heard_s = self._clock.monotonic_s()
+        # From what was handed on: rows that were read when something failed are read again.
+        self._tails = {}
+        for mark in self._marks.values():
+            place = Place.parse(mark.place)
+            self._tails[place.id] = self._tail(Path(mark.file), place)
+        self._leaving, self._renamed = [], []
         await asyncio.to_thread(self._found)
 
     async def read(self) -> list[Read]:
         """What came since, or nothing after ``poll_s``; raises ``LinkDown``."""
         reads = await asyncio.to_thread(self._look)
         now_s = self._clock.monotonic_s()
-        if any(isinstance(read, Sample) for read in reads):
-            self._heard_s = now_s
+        for read in reads:
+            if isinstance(read, Sample):
+                self._heard_s = now_s
+                self._marks.update({mark.file: mark for mark in read.marks})
         if not reads:
             if self._silence_s and now_s - self._heard_s >= self._silence_s:
                 raise LinkDown(f"no new row for {self._silence_s:g} s")
@@ -95,8 +99,9 @@ class FilesDriver:
         return []
 
     def notes(self) -> dict[str, int]:
-        """Files that were exchanged, and of these the ones whose end was not found again."""
-        return {"rotated": self._rotated, "rotated_away": self._lost_sight} if self._rotated else {}
+        """Files that were exchanged, of these the ones whose end was not found again, and files that cannot be read."""
+        counts = {"rotated": self._rotated, "rotated_away": self._lost_sight, "files_refused": self._refused}
+        return {name: count for name, count in counts.items() if count}
 
     # ---- in a thread -------------------------------------------------------------------------------------------
     def _look(self) -> list[Read]:
@@ -125,7 +130,7 @@ class FilesDriver:
             raise LinkDown(f"{self._path}: {exc.strerror}") from exc
         if paths is None:
             raise LinkDown(f"{self._path.parent if self._is_pattern else self._path} is not there")
-        return {id_: path for path in paths if (id_ := _id_of(path)) is not None}
+        return {id_: path for path in paths if (id_ := id_of(path)) is not None}
 
     def _follow(self, found: dict[FileId, Path]) -> None:
         """Find out which of the files are known, which new, and which have another's name."""
@@ -135,39 +140,44 @@ class FilesDriver:
                 tail.path = tail.name = path
                 self._renamed.append(tail)
         for id_, path in found.items():
-            tail = self._tails.get(id_)
-            if tail is not None:
-                if not tail.is_same():
-                    self._leave(self._tails.pop(id_), path, found)
-                continue
-            prior = next((each for each in self._tails.values() if each.name == path), None)
-            if prior is None:
-                if id_ not in self._copies and not self._is_copy(path, id_):
-                    self._tails[id_] = self._tail(path, Place(id_))
-            elif not self._renamed_to(prior, path) and prior.place.is_in(path):
-                del self._tails[prior.place.id]
-                prior.follow(id_)
-                self._tails[id_] = prior
-            else:
-                self._leave(self._tails.pop(prior.place.id), path, found)
+            # One that is gone again, or must not be read, is none of the others' business.
+            with contextlib.suppress(OSError):
+                self._follow_one(id_, path, found)
+
+    def _follow_one(self, id_: FileId, path: Path, found: Mapping[FileId, Path]) -> None:
+        tail = self._tails.get(id_)
+        if tail is not None:
+            if not tail.is_same():
+                self._leave(self._tails.pop(id_), path, found)
+            return
+        prior = next((each for each in self._tails.values() if each.name == path), None)
+        if prior is None:
+            if id_ not in self._copies and not self._is_copy(path, id_):
+                self._tails[id_] = self._tail(path, Place(id_))
+        elif not self._renamed_to(prior, path) and prior.place.is_in(path):
+            del self._tails[prior.place.id]
+            prior.follow(id_)
+            self._tails[id_] = prior
+        else:
+            self._leave(self._tails.pop(prior.place.id), path, found)
 
     def _leave(self, tail: Tail, path: Path, found: Mapping[FileId, Path]) -> None:
         """Its lines are not at this path any more: where are they?"""
         self._rotated += 1
         known = self._renamed_to(tail, path)
         # A header alone stands in many files.
-        others = _others(path) if tail.place.is_in_a_row else []
-        fits = [other for other in [*known, *others] if other.is_file() and tail.place.is_in(other)]
+        others = others_of(path) if tail.place.is_in_a_row else []
+        fits = [other for other in [*known, *others] if holds(other, tail.place)]
         if not fits:
             self._lost_sight += 1
             return
-        id_ = _id_of(fits[0])
+        id_ = id_of(fits[0])
         assert id_ is not None, "it was there a moment ago"
         tail.follow(id_)
         tail.path = fits[0]
         self._leaving.append(tail)
-        for other in _later_than(fits[0], path):
-            later = _id_of(other)
+        for other in later_than(fits[0], path):
+            later = id_of(other)
             if later is not None and later not in found:
                 # Exchanged again while nobody looked.
                 self._rotated += 1
@@ -175,7 +185,7 @@ class FilesDriver:
                 self._leaving[-1].name = path
 
     def _renamed_to(self, tail: Tail, path: Path) -> list[Path]:
-        return [other for other in _others(path) if _id_of(other) == tail.place.id]
+        return [other for other in others_of(path) if id_of(other) == tail.place.id]
 
     def _is_copy(self, path: Path, id_: FileId) -> bool:
         """Whether it holds what was read of a file that is followed, under a name that begins as that one's."""
@@ -204,12 +214,19 @@ class FilesDriver:
     def _read(self, found: dict[FileId, Path]) -> list[Read]:
         tails = [self._tails[id_] for id_ in found if id_ in self._tails]
         reads: list[Read] = []
+        refused: list[OSError] = []
         for turn in range(len(tails)):
             at = (self._first + turn) % len(tails)
-            reads += self._piece(tails[at], ended=False)[0]
+            try:
+                reads += self._piece(tails[at], ended=False)[0]
+            except OSError as exc:
+                refused.append(exc)
             if len(reads) >= READS_A_TURN:
                 self._first = at + 1
                 break
+        self._refused = len(refused)
+        if refused and len(refused) == len(tails):
+            raise refused[0]
         return reads
 
     def _piece(self, tail: Tail, *, ended: bool) -> tuple[list[Read], bool]:
@@ -234,31 +251,3 @@ class FilesDriver:
 
     def _tail(self, path: Path, place: Place) -> Tail:
         return Tail(path, place, self._form, self._layout)
-
-
-def _id_of(path: Path) -> FileId | None:
-    """Which file it is; None for what is no file, or gone again."""
-    try:
-        stat = path.stat()
-    except OSError:
-        return None
-    return FileId(stat.st_dev, stat.st_ino) if path.is_file() else None
-
-
-def _others(path: Path) -> list[Path]:
-    """Files beside it whose names begin as its own."""
-    return [other for other in sorted(path.parent.glob(f"{_plain(path.name)}*")) if other != path]
-
-
-def _later_than(last: Path, path: Path) -> list[Path]:
-    """Files that had this path's name after ``last`` had it, oldest first."""
-    since_ns = last.stat().st_mtime_ns
-    dated = sorted(
-        (other.stat().st_mtime_ns, other) for other in _others(path) if _ROTATED.fullmatch(other.name[len(path.name) :])
-    )
-    return [other for written_ns, other in dated if written_ns > since_ns and other != last]
-
-
-def _plain(name: str) -> str:
-    """A name as a pattern that means itself."""
-    return "".join(f"[{char}]" if char in _SPECIAL else char for char in name)

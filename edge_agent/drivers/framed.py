@@ -100,6 +100,9 @@ class FramedDriver:
     async def _ask_all(self) -> list[Read]:
         """Every question with its answer, fed meanwhile; raises ``LinkDown``."""
         reads: list[Read] = []
+        if self.supply is not ALWAYS:
+            # Switched off in mid-frame: what is left of it is no beginning of the next.
+            reads += self._take(self._framer.flush())
         async with self.supply.on(self._warm_up_s):
             if self._talk.first and self.supply is not ALWAYS:
                 # It has forgotten its mode with its supply.

@@ -71,7 +71,7 @@ class LineParser:
             return None
         is_json = self.format == "json" or (self.format == "auto" and text.startswith("{"))
         try:
-            found = _json_fields(text) if is_json else self._csv_fields(text)
+            found = _json_fields(text, lists=bool(self.wanted)) if is_json else self._csv_fields(text)
             if found is None:
                 return None
             return self._sample(found, arrived_ns)
@@ -120,7 +120,9 @@ class _NotANumber:
     """NaN and Infinity, which JSON does not have but many programs write."""
 
 
-def _json_fields(text: str) -> dict[str, Any]:
+def _json_fields(text: str, *, lists: bool) -> dict[str, Any]:
+    """Values by their path; into lists only where somebody named what is wanted of them."""
+    flat: dict[str, Any] = {}
     try:
         value = json.loads(
             text,
@@ -129,17 +131,20 @@ def _json_fields(text: str) -> dict[str, Any]:
             parse_constant=lambda _: _NotANumber(),
             object_pairs_hook=_distinct,
         )
+        _flatten(_object(value), "", flat, lists=lists)
     except RecursionError:
         raise _Unreadable("nested too deep") from None
     except _Unreadable:
         raise
     except ValueError as exc:
         raise _Unreadable(f"no JSON: {exc}") from None
+    return flat
+
+
+def _object(value: object) -> dict[str, Any]:
     if not isinstance(value, dict):
         raise _Unreadable("no JSON object")
-    flat: dict[str, Any] = {}
-    _flatten(value, "", flat)
-    return flat
+    return value
 
 
 def _exact(text: str) -> Value | _NotANumber:
@@ -156,11 +161,11 @@ def _distinct(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     return found
 
 
-def _flatten(value: Mapping[str, Any], prefix: str, into: dict[str, Any]) -> None:
-    for key, each in value.items():
+def _flatten(value: Mapping[str, Any] | list[Any], prefix: str, into: dict[str, Any], *, lists: bool) -> None:
+    for key, each in value.items() if isinstance(value, dict) else enumerate(value):
         name = f"{prefix}{key}"
-        if isinstance(each, dict):
-            _flatten(each, f"{name}.", into)
+        if isinstance(each, dict) or (lists and isinstance(each, list)):
+            _flatten(each, f"{name}.", into, lists=lists)
         elif name in into:
             raise _Unreadable(f"`{name}` stands twice in the line")
         else:

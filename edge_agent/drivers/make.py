@@ -18,7 +18,16 @@ from edge_agent.drivers.serial_port import LineFormat, SerialPort
 from edge_agent.drivers.shared_line import SharedLine
 from edge_agent.drivers.tcp import TcpStream
 from edge_agent.outbox import Mark
-from edge_agent.settings_devices import Channel, Device, FilesDevice, LinesDevice, NmeaDevice, OnALine, split_address
+from edge_agent.settings_devices import (
+    Channel,
+    Device,
+    FilesDevice,
+    LinesDevice,
+    NmeaDevice,
+    OnALine,
+    PluginDevice,
+    split_address,
+)
 
 if TYPE_CHECKING:
     from edge_agent.drivers.mavlink_link import MavlinkLink
@@ -60,6 +69,10 @@ def make(config: Device, clock: Clock, lines: Lines) -> tuple[Driver, str]:
         case LinesDevice():
             source, where = _source(config)
             return LinesDriver(source, _parser(config), clock, silence_s=config.silence_s), where
+        case PluginDevice():
+            from edge_agent.drivers.plugins import PluginDriver  # noqa: PLC0415 - and only then the plug-in itself
+
+            return PluginDriver(config.plugin, config.settings, clock), f"plug-in {config.plugin}"
         case FilesDevice():
             return _files(config, clock, lines), str(config.path)
         case _:

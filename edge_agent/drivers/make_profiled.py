@@ -3,31 +3,34 @@
 from __future__ import annotations
 
 import socket
-from collections.abc import Mapping
-from typing import Any
 
 from device_profiles import catalogue
 from device_profiles.catalogue import number_of, own_messages
 from device_profiles.engine.profile import Profile
 from edge_agent.clock import Clock
 from edge_agent.drivers.broker import BrokerDriver, JsonReader, Reader, UplinkReader, client_of
-from edge_agent.drivers.direction import Direction, GpioDirection, KernelDirection
 from edge_agent.drivers.framed import FramedDriver
-from edge_agent.drivers.gpio_line import GpiodLine
 from edge_agent.drivers.i2c import I2cInstrument, SmbusBus
 from edge_agent.drivers.line_parser import LineParser
 from edge_agent.drivers.make import Lines, byte_line, wanted_of
+from edge_agent.drivers.make_parts import (
+    bus_of,
+    bus_schedule,
+    direction_of,
+    format_of,
+    profile_of,
+    schedule_of,
+    supply_of,
+)
 from edge_agent.drivers.modbus import ModbusDriver
 from edge_agent.drivers.modbus_frames import Rtu, Tcp
 from edge_agent.drivers.polled import Instrument, PolledDriver
 from edge_agent.drivers.ports import ByteLine, Driver
-from edge_agent.drivers.power import ALWAYS, Supply
+from edge_agent.drivers.power import ALWAYS
 from edge_agent.drivers.pulse import GpioEdges, PulseDriver, has_running_count
-from edge_agent.drivers.questions import askings_of, conversation, usual_s, warm_up_s
-from edge_agent.drivers.schedule import Schedule
+from edge_agent.drivers.questions import conversation, warm_up_s
 from edge_agent.drivers.sdi12 import Sdi12Driver
 from edge_agent.drivers.serial_port import LineFormat
-from edge_agent.drivers.shared_line import SharedLine
 from edge_agent.drivers.sysfs import SysfsInstrument
 from edge_agent.drivers.udp import UdpInput, UdpOutput
 from edge_agent.drivers.uplinks import TOPICS
@@ -38,7 +41,6 @@ from edge_agent.settings_devices import (
     I2cDevice,
     MavlinkDevice,
     ModbusDevice,
-    OnABus,
     PulseDevice,
     Sdi12Device,
     SerialDevice,
@@ -61,11 +63,11 @@ def make_profiled(config: Profiled, clock: Clock, lines: Lines) -> tuple[Driver,
         case Sdi12Device():
             return _sdi12(config, clock, lines)
         case SysfsDevice():
-            profile = _profile(config)
+            profile = profile_of(config)
             instrument = SysfsInstrument(profile, clock, folder=config.path)
             return _polled(config, instrument, profile, clock, lines), str(config.path or instrument.sought)
         case I2cDevice():
-            profile = _profile(config)
+            profile = profile_of(config)
             chip = I2cInstrument(profile, clock, bus=config.bus, address=config.address, open_bus=SmbusBus)
             return _polled(config, chip, profile, clock, lines), str(config.bus)
         case PulseDevice():
@@ -77,78 +79,44 @@ def make_profiled(config: Profiled, clock: Clock, lines: Lines) -> tuple[Driver,
 
 
 def _polled(config: Asked, instrument: Instrument, profile: Profile, clock: Clock, lines: Lines) -> PolledDriver:
-    supply = _supply(config, lines)
-    schedule = _schedule(config, clock, conversation(profile.document).every_s, supply, profile)
+    supply = supply_of(config, lines)
+    schedule = schedule_of(config, clock, conversation(profile.document).every_s, supply, profile)
     return PolledDriver(
         instrument, schedule, clock, supply=supply, warm_up_s=warm_up_s(profile.document), silence_s=config.silence_s
     )
 
 
 def _modbus(config: ModbusDevice, clock: Clock, lines: Lines) -> tuple[Driver, str]:
-    profile = _profile(config)
+    profile = profile_of(config)
     form = format_of(profile.document, config)
     over_tcp = config.tcp is not None
     # Three and a half characters of silence part two frames; above 19200 baud it is 1.75 ms (serial line V1.02, 2.5.1).
     polling = profile.document.get("polling") or {}
     gap_s = max(0.00175, 3.5 * form.character_s, float(polling.get("frame_gap_ms") or 0) / 1000)
-    shared, where = _bus(config, form, clock, lines, gap_s=0.0005 if over_tcp else gap_s)
+    shared, where = bus_of(config, form, clock, lines, gap_s=0.0005 if over_tcp else gap_s)
     unit = config.unit or int(profile.document["transport"].get("unit_id") or 1)
     envelope = Tcp() if over_tcp else Rtu()
-    schedule = _bus_schedule(config, profile, clock, lines, "function")
+    schedule = bus_schedule(config, profile, clock, lines, "function")
     driver = ModbusDriver(shared, envelope, unit, profile, clock, schedule, timeout_s=config.timeout_s)
-    driver.silence_s, driver.supply = config.silence_s, _supply(config, lines)
+    driver.silence_s, driver.supply = config.silence_s, supply_of(config, lines)
     return driver, f"{where} unit {unit}"
 
 
 def _sdi12(config: Sdi12Device, clock: Clock, lines: Lines) -> tuple[Driver, str]:
-    profile = _profile(config)
-    shared, where = _bus(config, format_of(profile.document, config), clock, lines, gap_s=0.01)
+    profile = profile_of(config)
+    shared, where = bus_of(config, format_of(profile.document, config), clock, lines, gap_s=0.01)
     address = config.address or str(profile.document["transport"].get("address") or "0")
-    schedule = _bus_schedule(config, profile, clock, lines, "command")
+    schedule = bus_schedule(config, profile, clock, lines, "command")
     driver = Sdi12Driver(shared, address, profile, clock, schedule, breaks=config.break_by == "host")
-    driver.silence_s, driver.supply = config.silence_s, _supply(config, lines)
+    driver.silence_s, driver.supply = config.silence_s, supply_of(config, lines)
     return driver, f"{where} probe {address}"
 
 
-def _bus(
-    config: ModbusDevice | Sdi12Device, form: LineFormat, clock: Clock, lines: Lines, *, gap_s: float
-) -> tuple[SharedLine, str]:
-    """The line that devices share, and where it is; the slowest of them says how long its silences are."""
-    line, where = byte_line(config, form, _direction(config))
-    shared = lines.buses.get(where)
-    if shared is None:
-        on_wire_s = form.character_s if config.tcp is None else 0.0
-        shared = lines.buses[where] = SharedLine(line, clock, gap_s=gap_s, character_s=on_wire_s)
-    shared.gap_s = max(shared.gap_s, gap_s)
-    return shared, where
-
-
-def _bus_schedule(
-    config: ModbusDevice | Sdi12Device, profile: Profile, clock: Clock, lines: Lines, asked_by: str
-) -> Schedule:
-    tables = [asking.table for asking in askings_of(profile, asked_by)]
-    return _schedule(config, clock, usual_s(profile.document, tables), _supply(config, lines), profile)
-
-
-def _direction(config: OnABus) -> Direction | None:
-    turned = config.direction
-    if turned is None:
-        return None
-    if turned.line is None:
-        return KernelDirection(before_ms=turned.before_ms, after_ms=turned.after_ms)
-    line = GpiodLine(turned.chip, turned.line, name=f"harkara {config.id}")
-    return GpioDirection(line, before_ms=turned.before_ms, after_ms=turned.after_ms)
-
-
-def _supply(config: Asked, lines: Lines) -> Supply:
-    return lines.supplies[config.power] if config.power is not None else ALWAYS
-
-
 def _pulse(config: PulseDevice, clock: Clock) -> tuple[Driver, str]:
-    profile = _profile(config)
+    profile = profile_of(config)
     edges = GpioEdges(config.chip, config.line, debounce_ms=config.debounce_ms, name=config.id)
     file = config.count_file if has_running_count(profile) else None
-    schedule = _schedule(config, clock, conversation(profile.document).every_s, ALWAYS, profile)
+    schedule = schedule_of(config, clock, conversation(profile.document).every_s, ALWAYS, profile)
     return PulseDriver(edges, profile, clock, schedule, file=file), f"{config.chip} line {config.line}"
 
 
@@ -190,11 +158,11 @@ def _mavlink(config: MavlinkDevice, clock: Clock, lines: Lines) -> tuple[Driver,
     if link is None:
         link = lines.vehicles[where] = MavlinkLink(source, clock)
     own = own_messages(config.profile, config.dialect)
-    link.speaks = link.speaks or config.udp_out is not None
+    link.talk.calls = link.talk.calls or config.udp_out is not None
     for name, hertz in config.rates.items():
         number = number_of(name, own)
-        link.hertz[number] = max(hertz, link.hertz.get(number, 0.0))
-    link.once += [number for name in config.once if (number := number_of(name, own)) not in link.once]
+        link.talk.hertz[number] = max(hertz, link.talk.hertz.get(number, 0.0))
+    link.talk.once += [number for name in config.once if (number := number_of(name, own)) not in link.talk.once]
     if config.signing_key_file is not None and link.signed is None:
         key, require = read_key(config.signing_key_file), config.signing == "require"
         link.signed = Signed(key, require=require, file=config.signing_file)
@@ -218,49 +186,13 @@ def _json_parser(config: BrokerDevice) -> LineParser:
 
 
 def _serial(config: SerialDevice, clock: Clock, lines: Lines) -> tuple[Driver, str]:
-    profile = _profile(config)
+    profile = profile_of(config)
     talk = conversation(profile.document)
-    line, where = byte_line(config, format_of(profile.document, config), _direction(config))
-    supply = _supply(config, lines)
+    line, where = byte_line(config, format_of(profile.document, config), direction_of(config))
+    supply = supply_of(config, lines)
     # What speaks when it is switched on is asked by switching it on.
     asks = config.ask != "never" and (talk.each or talk.first or supply is not ALWAYS)
-    schedule = _schedule(config, clock, talk.every_s, supply, profile) if asks else None
+    schedule = schedule_of(config, clock, talk.every_s, supply, profile) if asks else None
     driver = FramedDriver(line, profile, clock, schedule=schedule, silence_s=config.silence_s)
     driver.supply = supply
     return driver, where
-
-
-def format_of(document: Mapping[str, Any], config: OnABus) -> LineFormat:
-    """Speed and character of a device's line: the profile's, or what the device was set to instead."""
-    usual = line_format(document, config.baud)
-    return LineFormat(
-        usual.baud,
-        config.data_bits or usual.data_bits,
-        config.parity or usual.parity,
-        config.stop_bits or usual.stop_bits,
-    )
-
-
-def line_format(document: Mapping[str, Any], baud: int | None = None) -> LineFormat:
-    """Speed and character of a profile's line; ``baud`` where the device was set to another speed. [1/s]."""
-    transport = document["transport"]
-    factory = transport.get("baud")
-    if isinstance(factory, list):
-        factory = factory[0]
-    return LineFormat(
-        baud or int(factory or 9600),
-        int(transport.get("data_bits") or 8),
-        str(transport.get("parity") or "none"),
-        int(transport.get("stop_bits") or 1),
-    )
-
-
-def _profile(config: Asked) -> Profile:
-    assert config.profile is not None, "the configuration was checked"
-    return catalogue.load(config.profile)
-
-
-def _schedule(config: Asked, clock: Clock, usual_s: float, supply: Supply, profile: Profile) -> Schedule:
-    # Switched on before the instant, so that what is read is of the instant.
-    settle_s = 0.0 if supply is ALWAYS else max(supply.settle_s, warm_up_s(profile.document))
-    return Schedule(config.poll_s or usual_s, clock, offset_s=-settle_s, jitter_s=config.jitter_s)

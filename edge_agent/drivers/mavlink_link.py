@@ -8,16 +8,15 @@ from collections.abc import Mapping
 from typing import Final, NamedTuple
 
 from device_profiles.codecs.mavlink_copies import Copies
-from device_profiles.codecs.mavlink_frames import COMMAND_ACK, HEARTBEAT, Sender
+from device_profiles.codecs.mavlink_frames import HEARTBEAT
 from device_profiles.codecs.mavlink_scan import SETUP_SIGNING, Frame, MavlinkScan
-from device_profiles.codecs.mavlink_signing import EPOCH_NS
 from device_profiles.codecs.mavlink_time import SYSTEM_TIME, UTM_GLOBAL_POSITION, Timed, VehicleClock, timed
 from device_profiles.mavlink import table
 from device_profiles.mavlink.definitions import Message
 from edge_agent.clock import Clock
 from edge_agent.drivers.mavlink_signed import Signed
+from edge_agent.drivers.mavlink_talk import Talk
 from edge_agent.drivers.ports import ByteLine, LinkDown, NotReady, Text
-from edge_agent.telemetry.rates import Rates
 
 WAITING_MAX: Final = 2048
 """Frames that wait for one device; a device that does not read loses the oldest, and counts them."""
@@ -61,17 +60,12 @@ class MavlinkLink:
 
     Attributes:
         signed: Who verifies signatures; None takes frames as they come.
-        hertz: Messages asked for at a rate, by number. [1/s]
-        once: Messages asked for once.
-        speaks: Whether to say who we are though nothing is asked for: where nobody speaks to a stranger.
+        talk: What is said on it.
     """
 
     def __init__(self, source: ByteLine, clock: Clock) -> None:
         self.signed: Signed | None = None
-        self.hertz: dict[int, float] = {}
-        self.once: list[int] = []
-        self.speaks = False
-        self._rates: Rates | None = None
+        self.talk = Talk()
         self._messages: dict[int, Message] = {}
         self._source = source
         self._clock = clock
@@ -118,7 +112,7 @@ class MavlinkLink:
                 await self._source.open()
                 self._scan = MavlinkScan(self._seeds())
                 self._copies = Copies(self._kinds)
-                self._rates = self._asking()
+                self.talk.begin(self._name, self.signed)
             self._present.add(id(subscriber))
             subscriber.heard.clear()
 
@@ -179,24 +173,16 @@ class MavlinkLink:
             "checksum_errors": self._scan.checksum_errors,
             "noise_bytes": self._scan.noise_bytes,
             **(self.signed.counts if self.signed is not None else {}),
-            **(self._rates.counts if self._rates is not None else {}),
+            **self.talk.counts,
         }
 
     def _seeds(self) -> dict[int, int]:
         """Seeds of the checksums of all that anybody wants."""
-        wanted = {SYSTEM_TIME, UTM_GLOBAL_POSITION}.union(*(each.wanted for each in self._subscribers))
-        if self.hertz or self.once or self.speaks:
-            wanted |= {HEARTBEAT, COMMAND_ACK, *self.hertz, *self.once}
+        wanted = {SYSTEM_TIME, UTM_GLOBAL_POSITION, *self.talk.wanted}
+        wanted.update(*(each.wanted for each in self._subscribers))
         own = {number: message.crc_extra for number, message in self._messages.items()}
         seeds = table.crc_extras() | own
         return {number: seeds[number] for number in wanted}
-
-    def _asking(self) -> Rates | None:
-        if not (self.hertz or self.once or self.speaks):
-            return None
-        names = {number: self._name(number) for number in (*self.hertz, *self.once)}
-        sender = Sender(key=self.signed.key if self.signed is not None else b"")
-        return Rates(sender, self.hertz, self.once, names)
 
     def _name(self, number: int) -> str:
         return (self._messages.get(number) or table.known(number)).name
@@ -204,13 +190,9 @@ class MavlinkLink:
     async def _speak(self) -> None:
         """Say what is due, and pass on what the line has to say."""
         now_s = self._clock.monotonic_s()
-        if self._rates is not None:
-            stamp = max(0, (self._clock.wall_ns() - EPOCH_NS) // 10_000)
-            if self.signed is not None:
-                stamp = max(stamp, self.signed.latest + 1)
-            for frame in self._rates.due(now_s, stamp):
-                await self._source.write(frame)
-            self._tell("rates", self._rates.told())
+        for frame in self.talk.due(now_s, self._clock.wall_ns(), self.signed):
+            await self._source.write(frame)
+        self._tell("rates", self.talk.told())
         if self.signed is not None:
             self.signed.save(now_s)
             self._tell("signing", self.signed.told())
@@ -240,15 +222,12 @@ class MavlinkLink:
             where = self._kinds.get(frame.message)
             boot_before = clock.boot
             boot_ns = clock.hear(frame, where)
-            if self._rates is not None and clock.boot != boot_before:
-                self._rates.restarted()
+            self.talk.hear(frame, self._clock.monotonic_s(), is_new_life=clock.boot != boot_before)
             if boot_ns is not None and (where is not None or frame.message == SYSTEM_TIME):
                 late_ns = arrived_ns - boot_ns
                 key = (owner, clock.boot)
                 self._first_ns.setdefault(key, boot_ns)
                 self._least_late_ns[key] = min(late_ns, self._least_late_ns.get(key, late_ns))
-            if self._rates is not None:
-                self._rates.hear(frame, self._clock.monotonic_s())
         else:
             boot_ns = clock.boot_ns or None
         for subscriber in self._subscribers:

@@ -71,7 +71,9 @@ class ModbusDriver(BusDriver):
                 return
             words = found.words
         if words:
-            raise OtherModel(f"{self.name} refuses all that {self.profile.id} asks ({words}): is it this model?")
+            raise OtherModel(
+                f"{self.name} refuses all that {self.profile.id} asks ({words}): `harkara agent detect` says what it is"
+            )
 
     def _fits(self, asking: Asking, found: Registers | Refused) -> None:
         if isinstance(found, Refused):
@@ -97,7 +99,9 @@ class ModbusDriver(BusDriver):
                 self._takes(told)
                 return
             said.append(f"{name}: {data.hex()}")
-        raise OtherModel(f"{self.name} is no {self.profile.id}; it answers {', '.join(said)}: which model is it?")
+        raise OtherModel(
+            f"{self.name} is no {self.profile.id}; it answers {', '.join(said)}: `harkara agent detect` says what it is"
+        )
 
     async def _poll(self, due: Sequence[Asking], reads: list[Read]) -> bool:
         if self._silent and not await self._is_there():
@@ -114,7 +118,7 @@ class ModbusDriver(BusDriver):
             if asking.before and self._refusals.may_ask(asking.name):
                 answered |= await self._led(asking, reads)
         if not any(self._refusals.may_ask(asking.name) for asking in self._requests):
-            self._down = f"{self.name} refuses all that {self.profile.id} asks: is it this model?"
+            self._down = f"{self.name} refuses all that {self.profile.id} asks: `harkara agent detect` says what it is"
         # A device that is asked for nothing now, because it refused what is due, has not fallen silent.
         return answered or not any(self._refusals.may_ask(asking.name) for asking in due)
 
@@ -166,14 +170,15 @@ class ModbusDriver(BusDriver):
                     reads += self._refused(asking, started)
                     return not started.is_gateway
                 await asyncio.sleep(wait_s)
-            asked = question(self.profile.document, asking.table)
-            found = await self._ask(asked, self._patience_s(asking.table))
+            asked, timeout_s = question(self.profile.document, asking.table), self._patience_s(asking.table)
+            found = await self._ask(asked, timeout_s)
         except NoAnswer as exc:
             reads += self._unanswered(exc)
             return False
         if isinstance(found, Refused):
             reads += self._refused(asking, found)
             return not found.is_gateway
+        self._known = asked, timeout_s
         reads += self._reads(asking, asked, found)
         return True
 

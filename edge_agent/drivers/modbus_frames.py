@@ -172,7 +172,9 @@ class Tcp:
                 return Refused(pdu[1])
             return () if pdu == setting.pdu else None
 
-        return self._wrap(unit, setting.pdu, taken)
+        request, answer_in = self._wrap(unit, setting.pdu, taken)
+        # The answer is the question byte for byte, and a question is taken off what was heard as an adapter's echo.
+        return request, lambda heard: answer_in(heard) if heard else ()
 
     def _wrap(self, unit: int, pdu: bytes, found_in: Callable[[bytes], Found | None]) -> tuple[bytes, AnswerIn]:
         self._number = number = (self._number + 1) & 0xFFFF

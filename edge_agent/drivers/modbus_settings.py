@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import Final
 
 from edge_agent.drivers.modbus_frames import Envelope, Refused, Setting
 from edge_agent.drivers.shared_line import NoAnswer, SharedLine
 
 TRIES: Final = 3
+ANSWERED_S: Final = 0.1
+"""So long after a write its answer is over, and the relay has moved. [s]"""
 COIL_ON: Final = 0xFF00
 
 
@@ -38,6 +41,8 @@ async def _once(line: SharedLine, envelope: Envelope, unit: int, setting: Settin
     said = await line.ask(request, answer_in, timeout_s, answer_bytes=len(request))
     if isinstance(said, Refused):
         return f"unit {unit} refuses: {said.words}"
+    # What was heard may have been an adapter's echo, with the answer on the line now.
+    await asyncio.sleep(ANSWERED_S)
     question, answer_in = envelope.wrap(unit, setting.reading)
     found = await line.ask(question, answer_in, timeout_s, answer_bytes=7)
     if isinstance(found, Refused):

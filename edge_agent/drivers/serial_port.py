@@ -110,9 +110,9 @@ class SerialPort:
         except BlockingIOError:
             return b""
         except OSError as exc:
-            raise LinkDown(f"{self.path} is gone ({exc.strerror})") from exc
+            raise LinkDown(f"{self.path} is gone ({exc.strerror}): unplugged?") from exc
         if not data:
-            raise LinkDown(f"{self.path} was hung up")
+            raise LinkDown(f"{self.path} was hung up: unplugged?")
         carried(data, sent=False)
         return data
 
@@ -144,7 +144,7 @@ class SerialPort:
         except TimeoutError:
             raise LinkDown(f"{self.path} takes no bytes: is the adapter hung?") from None
         except OSError as exc:
-            raise LinkDown(f"{self.path} is gone ({exc.strerror})") from exc
+            raise LinkDown(f"{self.path} is gone ({exc.strerror}): unplugged?") from exc
 
     def heard_ago_s(self) -> float:
         """How long ago the bytes of the last read could be read. [s]."""
@@ -162,7 +162,7 @@ class SerialPort:
             await asyncio.sleep(seconds)
             self._port.break_condition = False
         except OSError as exc:
-            raise LinkDown(f"{self.path} is gone ({exc.strerror})") from exc
+            raise LinkDown(f"{self.path} is gone ({exc.strerror}): unplugged?") from exc
 
     def drop_input(self) -> None:
         """Forget what has come and was not read.
@@ -174,7 +174,7 @@ class SerialPort:
         try:
             self._port.reset_input_buffer()
         except OSError as exc:
-            raise LinkDown(f"{self.path} is gone ({exc.strerror})") from exc
+            raise LinkDown(f"{self.path} is gone ({exc.strerror}): unplugged?") from exc
 
     async def close(self) -> None:
         """Close the port; never raises."""

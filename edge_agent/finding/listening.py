@@ -13,7 +13,7 @@ from device_profiles.engine.profile import Profile
 from device_profiles.framing.factory import framer
 from device_profiles.rejects import FrameRejected
 from edge_agent.discover import BAUDS, recognise
-from edge_agent.drivers.make_profiled import line_format
+from edge_agent.drivers.make_parts import line_format
 from edge_agent.drivers.ports import ByteLine
 from edge_agent.drivers.questions import conversation
 from edge_agent.drivers.serial_port import LineFormat, SerialPort

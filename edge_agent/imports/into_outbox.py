@@ -5,7 +5,7 @@ So after a power cut in the middle the file is simply given again: what was take
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from typing import Final
 
 from device_profiles import catalogue
@@ -53,6 +53,16 @@ class IntoOutbox:
         """
         # What a killed import, or the agent, left open is a block of its own.
         self._write(recovered(self._agent, self._outbox.open_chunks()))
+        self._take(rows, progress)
+
+    def take_beside(self, rows: Sequence[ImportedRow]) -> None:
+        """As `take`, in an outbox where others have open rows; none of them may be of a device of these rows."""
+        devices = {row.device for row in rows}
+        left = [chunk for chunk in self._outbox.open_chunks() if chunk.device in devices]
+        self._write(recovered(self._agent, left))
+        self._take(rows, lambda: None)
+
+    def _take(self, rows: Iterable[ImportedRow], progress: Callable[[], None]) -> None:
         group: list[ImportedRow] = []
         for row in rows:
             group.append(row)

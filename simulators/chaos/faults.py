@@ -18,10 +18,17 @@ from typing import Final
 import paho.mqtt.client as mqtt
 
 from simulators.chaos.configs import COLLECTOR_USER, agent_name
+from simulators.chaos.host_faults import (
+    agent_clock_stepped,
+    agent_clock_unset,
+    agent_disk_eio,
+    agent_disk_read_only,
+    agent_disk_slow,
+)
 from simulators.chaos.site import Site, Station
 from simulators.chaos.small_disk import can_mount, filled
 from simulators.demo.processes import DemoError, Process, wait_for
-from simulators.host_trouble.host import Disk, Host, can_build
+from simulators.host_trouble.host import can_build
 from simulators.link_proxy import FAIR, LinkProxy, Weather
 
 Fault = Callable[[Site, Random], None]
@@ -269,44 +276,6 @@ def agent_disk_full(site: Site, random: Random) -> None:
     site.hearing(station)
 
 
-def agent_disk_read_only(site: Site, random: Random) -> None:
-    """The agent's disk takes nothing any more, as ext4 does after an error: the kernel says EROFS to every change."""
-    _disk_for(site, random, "read_only")
-
-
-def agent_disk_eio(site: Site, random: Random) -> None:
-    """The agent's card answers every read and write with an input/output error."""
-    _disk_for(site, random, "failing")
-
-
-def agent_disk_slow(site: Site, random: Random) -> None:
-    """The agent's card takes a tenth of a second for every write, as a worn one does."""
-    station = _station(site, random)
-    with _hosted(station) as host:
-        host.set_disk("slow", delay_ms=100)
-        time.sleep(random.uniform(1.0, 3.0))
-        host.set_disk("fine")
-
-
-def agent_clock_stepped(site: Site, random: Random) -> None:
-    """The clock of the agent's host is set wrong by hours while it runs, and then right again."""
-    with _hosted(_station(site, random)) as host:
-        host.set_clock(random.choice((-1, 1)) * random.uniform(0.5, 48.0) * 3600)
-        time.sleep(random.uniform(1.0, 3.0))
-        host.set_clock(0)
-
-
-def agent_clock_unset(site: Site, random: Random) -> None:
-    """The agent's host boots without a clock: it is 1970 when the agent starts, until a time service sets it."""
-    station = _station(site, random)
-    with _hosted(station) as host:
-        site.kill(station.process)
-        host.unset_clock()
-        site.begin(station.process)
-        time.sleep(random.uniform(2.0, 5.0))
-        host.set_clock(0)
-
-
 def collector_disk_failing(site: Site, random: Random) -> None:
     """Every write of the collector fails: journal, lake, quarantine, log."""
     _limit_for(site, site.collector, resource.RLIMIT_FSIZE, random.uniform(0.5, 3.0))
@@ -472,29 +441,6 @@ def _mood_for(site: Site, random: Random, mood: str, *, deaf: bool = False) -> N
     site.speak(station, "speak")
     if deaf:
         site.hearing(station)
-
-
-def _disk_for(site: Site, random: Random, disk: Disk) -> None:
-    station = _station(site, random)
-    site.deafen(station)
-    with _hosted(station) as host:
-        host.set_disk(disk)
-        time.sleep(random.uniform(0.5, 3.0))
-        host.set_disk("fine")
-    site.hearing(station)
-
-
-@contextlib.contextmanager
-def _hosted(station: Station) -> Iterator[Host]:
-    """The agent's host; right again whatever happens."""
-    host = station.host
-    if host is None:
-        raise DemoError("the agent's host cannot be troubled: no C compiler was found when it started")
-    try:
-        yield host
-    finally:
-        host.set_disk("fine")
-        host.set_clock(0)
 
 
 def _limit_for(site: Site, process: Process, what: int, seconds: float) -> None:

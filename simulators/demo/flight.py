@@ -119,10 +119,10 @@ def said_text(definition: Definition, fields: Mapping[str, Value], at_ns: int) -
     kinds = {name: kind for kind, name in definition.fields}
     parts = [f'"time":"{iso(at_ns)}"']
     for channel, name, digits in channels:
-        value = fields.get(name, 0)
-        if name == _ARMED:
-            value = int(fields["base_mode"]) >> 7
+        value = fields.get("base_mode" if name == _ARMED else name, 0)
         assert isinstance(value, int | float)
+        if name == _ARMED:
+            value = int(value) >> 7
         if kinds.get(name) == "float":
             parts.append(f'"{channel}":{struct.unpack("<f", struct.pack("<f", value))[0]!r}')
         else:

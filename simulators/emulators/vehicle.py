@@ -10,9 +10,10 @@ How to drive one::
         frames = vehicle.measure(Measurement(number=number, at_ns=at_ns, clock_ns=at_ns, values=values))
 
 ``messages`` gives the same before it is bytes; ``answer`` takes what a ground station orders. It needs ``latitude``,
-``longitude``, ``height_above_ground`` and ``ground_elevation``, and says more where it is given more: ``flow`` with
-``tank`` of the sprayer; ``battery_remaining``, ``battery_voltage`` and ``battery_current``; ``air_pressure``;
-``air_temperature`` with ``relative_humidity``. What is None is not said, or said to be unknown.
+``longitude`` and ``height_above_ground``, and says more where it is given more: ``ground_elevation`` (else the ground
+is at sea level); ``flow`` with ``tank`` of the sprayer; ``battery_remaining``, ``battery_voltage`` and
+``battery_current``; ``air_pressure``; ``air_temperature`` with ``relative_humidity``. What is None is not said, or said
+to be unknown.
 """
 
 from __future__ import annotations
@@ -120,7 +121,7 @@ class Vehicle:
             self._booted_ns = at_ns
             said.append((STATUSTEXT, {"severity": 6, "text": b"survey drone ready"}))
         boot_ms = (at_ns - self._booted_ns) // 1_000_000
-        place = all_sensed(values, _PLACE)
+        place = all_sensed({"ground_elevation": 0.0, **values}, _PLACE)
         climb = 0.0
         if place is None:
             said.append((GPS_RAW_INT, _no_fix(boot_ms)))

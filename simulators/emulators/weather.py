@@ -9,6 +9,7 @@ from simulators.emulators.numbers import all_sensed, counted
 from simulators.emulators.port import Measurement, Model, Talker
 from simulators.frames import Frame
 
+_STEPS_MAX: Final = 99_999_99
 _RAIN: Final = ("precipitation", "precipitation_event", "precipitation_total", "precipitation_rate")
 
 
@@ -32,20 +33,21 @@ class WindSonic(Talker):
 class Rg15:
     """Hydreon RG-15, software notes 1.000: polling mode, metric; a new accumulation begins with every answer.
 
-    The true values are those of a gauge that nobody has read or reset: what has fallen since is told apart from them.
+    The true values are those of a gauge that nobody has read or reset: what has fallen since then follows from
+    ``precipitation_total``.
     """
 
     def __init__(self) -> None:
-        self._now: list[float] | None = None
-        self._read_mm: float | None = None
+        self._now: list[int] | None = None
+        """In hundredths of a millimetre, as everything that it counts."""
+        self._read: int | None = None
         """``TotalAcc`` of the gauge nobody resets, at the last answer."""
-        self._reset_mm = 0.0
-        self._event_reset_mm = 0.0
+        self._reset = self._event_reset = 0
 
     def measure(self, measurement: Measurement) -> Sequence[Frame]:
         """Renew what the next answer says; it never speaks by itself."""
         sensed = all_sensed(measurement.values, _RAIN)
-        self._now = None if sensed is None else [max(0.0, value) for value in sensed]
+        self._now = None if sensed is None else [counted(value, 0.01, 0, _STEPS_MAX) for value in sensed]
         return ()
 
     def answer(self, request: bytes, at_ns: int) -> Sequence[Frame]:  # noqa: ARG002 - it has no clock
@@ -60,18 +62,18 @@ class Rg15:
             return ()
         acc, event, total, rate = self._now
         if command == b"K":
-            self._read_mm, self._event_reset_mm = total, event
+            self._read, self._event_reset = total, event
         if command in {b"O", b"K"}:
-            self._reset_mm = total
+            self._reset = total
             return ()
-        acc = acc if self._read_mm is None else max(0.0, total - self._read_mm)
-        self._read_mm = total
-        said = f"Acc {acc:5.2f} mm"
+        acc = acc if self._read is None else max(0, total - self._read)
+        self._read = total
+        said = f"Acc {acc / 100:5.2f} mm"
         if command == b"R":
             # Another event has begun where less has fallen than before the restart.
-            event -= self._event_reset_mm if event >= self._event_reset_mm else 0.0
-            total = max(0.0, total - self._reset_mm)
-            said += f", EventAcc {event:5.2f} mm, TotalAcc {total:5.2f} mm, RInt {rate:5.2f} mmph"
+            event -= self._event_reset if event >= self._event_reset else 0
+            event_mm, total_mm, rate_mm_h = event / 100, max(0, total - self._reset) / 100, rate / 100
+            said += f", EventAcc {event_mm:5.2f} mm, TotalAcc {total_mm:5.2f} mm, RInt {rate_mm_h:5.2f} mmph"
         return (Frame(f"{said}\r\n".encode(), delay_ns=30_000_000),)
 
 

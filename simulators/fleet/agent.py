@@ -86,6 +86,11 @@ class FleetAgent:
         self._topics = {kind: topic(name, kind) for kind in TopicKind}
 
     @property
+    def segment(self) -> int:
+        """The segment of its blocks."""
+        return self._segment
+
+    @property
     def connected(self) -> bool:
         """Whether blocks may leave."""
         return self._machine.phase == "sending"
@@ -124,11 +129,14 @@ class FleetAgent:
     def seal(self, now_ns: int) -> None:
         """Make, encode and keep the next block."""
         block = self._block(now_ns)
-        data = encode(block)
+        self.keep(encode(block), block.readings)
+
+    def keep(self, data: bytes, readings: int) -> None:
+        """Keep the next block, which somebody encoded for this agent and its segment, and have it sent."""
         self._previous = chain(block_digest(data))
-        self.outbox.add(data, block.readings)
+        self.outbox.add(data, readings)
         self.sealed += 1
-        self.readings += block.readings
+        self.readings += readings
         self._sealed_at[self.outbox.tail] = time.monotonic()
         self._handle(Sealed())
 

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final, Literal
 
-from simulators.chaos.small_disk import can_mount, filled
+from simulators.chaos.small_disk import filled
 from simulators.demo.processes import DemoError
 
 SOURCE: Final = Path(__file__).with_name("shim.c")
@@ -114,8 +114,3 @@ class Host:
         # In place: the processes have this very file mapped.
         with self.file.open("r+b") as file, mmap.mmap(file.fileno(), _TROUBLE.size) as shared:
             _TROUBLE.pack_into(shared, 0, self._shift_ns, _DISKS.index(self._disk), self._delay_ms)
-
-
-def where_full() -> str:
-    """By what a disk is full here, for people."""
-    return "a small file system" if can_mount() else "the library's ENOSPC"

@@ -77,6 +77,9 @@ class Bus:
             for request in cutter.feed(heard):
                 if not self._silent:
                     self._answer(request)
+            if not self._silent:
+                for teller in self.tellers:
+                    self._later(teller, teller.goes_on(self.now_ns()))
             self._say(held_up=time.monotonic() - begun_s > wait_s + _HELD_UP_S)
 
     def _answer(self, request: bytes) -> None:

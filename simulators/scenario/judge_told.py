@@ -26,6 +26,8 @@ DATED: Final = frozenset({"u-blox/nav-pvt", "dragino/lse01", "mavlink/position"}
 """Models whose words hold the time of the measurement."""
 _UNCHECKED: Final = frozenset({"hydreon/rg-15", "bosch/bme280-iio", "nmea/gnss"})
 """Models whose words have no checksum: what comes of damaged ones is nobody's to judge."""
+_COUNTED: Final = {"hydreon/rg-15": frozenset({"precipitation"})}
+"""Channels that a device works out itself from two of its measurements: it is given none."""
 _GLOBAL_POSITION: Final = 33
 _GPS_RAW: Final = 24
 _VEHICLE: Final = {
@@ -49,13 +51,15 @@ _UNITS: Final = {
     "kPa": (10.0, 0.0),
 }
 """Units of the wire that are not those of the quantity: a factor, and what is added."""
+_UNITS_OF: Final = {("relative_humidity", "1"): (100.0, 0.0), ("vapour_pressure", "kPa"): (1.0, 0.0)}
+"""Of single channels."""
 
 
 def in_usual_unit(channel: str, unit: str, value: float) -> float:
     """A stored value in the unit that the emulator is given."""
     if channel == "altitude" and unit == "mm":
         return value / 1000
-    factor, added = _UNITS.get(unit, (1.0, 0.0))
+    factor, added = _UNITS_OF.get((channel, unit)) or _UNITS.get(unit, (1.0, 0.0))
     return value * factor + added
 
 
@@ -96,7 +100,8 @@ def judge_told(
     for channel, at_ns, value in rows:
         stored[channel].append(Row(at_ns, value))
     told = sorted(teller.told, key=_key(model))
-    channels: Sequence[str] = sorted({channel for each in told for channel in each.sensed.values})
+    given = {channel for each in told for channel in each.sensed.values}
+    channels: Sequence[str] = sorted(given - _COUNTED.get(model, frozenset()))
     if model == "mavlink/position":
         message, channels = _VEHICLE.get(profile, (-1, ()))
         told = [each for each in told if _message(each.frame.data) == message]
@@ -175,7 +180,10 @@ class _Channel:
         given = self._given(each)
         if given != self.channel:
             value -= each.sensed.values["ground_elevation"] or 0.0
-        return each.again(given, value) == each.frame.data
+        if each.again(given, value) != each.frame.data:
+            return False
+        # A frame that is the same whatever the value says nothing of it; at the end of a range one way is closed.
+        return any(each.again(given, other) != each.frame.data for other in (None, value + 1, value - 1))
 
     def _right(self, row: Row, place: int) -> None:
         self.verdict.tally.once += 1

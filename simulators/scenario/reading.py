@@ -27,6 +27,7 @@ POLL_S_MIN: Final = 0.2
 _POLL_AT_FULL_SPEED_S: Final = 0.5
 _MODBUS_TIMEOUT_S: Final = 2.0
 """A busy machine may hold an emulated slave up that long. [s]"""
+_MODBUS_BAUD: Final = 19_200
 
 
 def driver_of(device: Placed) -> str:
@@ -67,7 +68,8 @@ def tables(device: Placed, agent: AgentTable, source: Mapping[str, object], spee
     if driver in {"serial", "modbus", "sdi-12", "sysfs"}:
         keys["poll_s"] = round(poll_s(device, speed), 3)
     if driver == "modbus":
-        keys["timeout_s"] = _MODBUS_TIMEOUT_S
+        # Devices of one line have one form of character, whatever each left the factory with.
+        keys |= {"timeout_s": _MODBUS_TIMEOUT_S, "baud": _MODBUS_BAUD, "parity": "none"}
     yield _table(device.id, driver, keys)
     for profile in device.device.also:
         yield _table(also_id(device, profile), driver, {**source, **usual, "profile": profile})

@@ -32,6 +32,8 @@ FOLLOWING: Final = {
     "pm1": ("pm2_5", 0.65, 0.0),
     "pm4": ("pm2_5", 1.3, 0.0),
     "pm10": ("pm2_5", 1.6, 0.0),
+    "precipitation_total": ("precipitation", 1.0, 0.0),
+    "precipitation_event": ("precipitation", 1.0, 0.0),
     "panel_power": ("solar_radiation", 0.08, 0.0),
 }
 """Channels that follow a field of the world: its name, a factor, and what is added."""

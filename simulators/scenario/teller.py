@@ -149,6 +149,17 @@ class Teller:
         if found is None or not found.sure:
             self.damaged.append(at_ns)
 
+    def goes_on(self, at_ns: int) -> Sequence[Frame]:
+        """What comes of a new measurement unasked, while an earlier question lasts: a console's next packet."""
+        if EMULATED[self.placed.device.model].requests != "line":
+            return ()
+        with self._lock:
+            if self._next is None:
+                return ()
+            self._ground, self._next, self._requests = (copy.deepcopy(self._device), *self._next), None, []
+            frames = self._device.measure(self._ground[1])
+            return self._spoilt(frames, at_ns) if frames else ()
+
     def answer(self, request: bytes, at_ns: int) -> Sequence[Frame]:
         """What comes back when the line carries a question; nothing when another is meant.
 
@@ -193,7 +204,7 @@ class Teller:
                 "asked_at_ns": at_ns,
                 "measurement": sensed.number,
                 "sensed": {name: value for name, value in sensed.values.items() if value is not None},
-                "request": requests[-1][0].hex(),
+                "request": requests[-1][0].hex() if requests else "",
                 "meant": [frame.data.hex() for frame in frames],
                 "answered": [frame.data.hex() for frame in wire],
                 "faults": faults,

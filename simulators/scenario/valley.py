@@ -14,20 +14,16 @@ from pathlib import Path
 from typing import Any, Final
 
 from simulators.chaos.configs import COLLECTOR_USER, collector_toml, secret
-from simulators.chaos.small_disk import can_mount, small_disk
 from simulators.demo.accounts import ask
 from simulators.demo.broker import Broker, Kind, free_port, start_broker
 from simulators.demo.processes import DemoError, Process, Stage, run_harkara, wait_for
-from simulators.host_trouble.host import Disk, Host, build
 from simulators.link_proxy import LinkProxy, Weather
+from simulators.scenario.hosting import Hosting, hosted
 from simulators.scenario.model import DISK_FAULTS, AgentTable, FaultTable, LinkTable, Scenario
 
 UNCOMMITTED_NS: Final = 2_500_000_000
 """What a dying agent may have read and not committed: a group commit of 1 s, and an epoch still open before it. [ns]"""
 _REOPENED_NS: Final = 1_000_000_000
-SLOW_S: Final = 0.05
-"""What a write to a slow disk takes when its fault does not say. [s]"""
-_DISKS: Final[Mapping[str, Disk]] = {"disk_read_only": "read_only", "disk_slow": "slow", "disk_eio": "failing"}
 _START_S: Final = 60.0
 _DRAIN_S: Final = 180.0
 _POLL_S: Final = 0.1
@@ -72,9 +68,9 @@ class Valley:
     agents: dict[str, Process] = field(default_factory=dict)
     links: dict[str, list[LinkProxy]] = field(default_factory=dict)
     passwords: dict[str, str] = field(default_factory=dict)
-    hosts: dict[str, Host] = field(default_factory=dict)
-    _full: dict[str, contextlib.ExitStack] = field(default_factory=dict)
+    hosts: dict[str, Hosting] = field(default_factory=dict)
     _down: set[str] = field(default_factory=set)
+    _recovering: set[str] = field(default_factory=set)
     _configs: dict[str, tuple[AgentTable, int]] = field(default_factory=dict)
 
     @property
@@ -90,7 +86,11 @@ class Valley:
         """
         users = [*(agent.id for agent in self.scenario.agent), COLLECTOR_USER, UPLINK_USER]
         passwords = self.passwords = {user: secrets.token_hex(12) for user in users}
-        self._make_hosts(ways)
+        for name in hosted(self.scenario.fault):
+            folder = self.collector_config.parent / "data"
+            if name != "collector":
+                folder = self._card(name.removeprefix("agent:"))
+            self.hosts[name] = ways.enter_context(Hosting(self.root / "hosts", name, folder))
         self.broker = start_broker(self.stage, self.kind, self.root / "broker", passwords)
         folder = self.collector_config.parent
         folder.mkdir(parents=True, exist_ok=True)
@@ -129,24 +129,6 @@ class Valley:
     def _card(self, agent: str) -> Path:
         """An agent's disk."""
         return self.root / agent / "card"
-
-    def _make_hosts(self, ways: contextlib.ExitStack) -> None:
-        """A host of its own for every process whose disk a fault strikes.
-
-        Raises:
-            DemoError: There is no compiler for the library that troubles it.
-        """
-        struck = sorted({name for each in self.scenario.fault if each.kind in DISK_FAULTS for name in each.processes})
-        for name in struck:
-            agent = name.removeprefix("agent:")
-            disk = self.collector_config.parent / "data" if name == "collector" else self._card(agent)
-            # A collector's store is larger than a disk in memory should be.
-            is_mounted = name != "collector" and can_mount()
-            disk.mkdir(parents=True)
-            if is_mounted:
-                ways.enter_context(small_disk(disk))
-            file = self.root / "hosts" / agent
-            self.hosts[name] = Host(file, disk, build(self.root / "hosts"), is_mounted=is_mounted)
 
     def _environ(self, name: str) -> Mapping[str, str] | None:
         return self.hosts[name].environ if name in self.hosts else None
@@ -213,12 +195,8 @@ class Valley:
             process.signal_group(signal.SIGSTOP)
         elif kind == "disk_failing":
             resource.prlimit(process.popen.pid, resource.RLIMIT_FSIZE, (0, resource.RLIM_INFINITY))
-        elif kind == "disk_full":
-            self._full[name] = contextlib.ExitStack()
-            self._full[name].enter_context(self.hosts[name].full_disk())
         elif kind in DISK_FAULTS:
-            delay_s = SLOW_S if fault.size is None else fault.size
-            self.hosts[name].set_disk(_DISKS[kind], delay_ms=round(delay_s * 1000))
+            self.hosts[name].strike(fault)
         else:
             self._down.add(name)
             process.kill()
@@ -231,20 +209,29 @@ class Valley:
             with contextlib.suppress(ProcessLookupError):
                 limits = (resource.RLIM_INFINITY, resource.RLIM_INFINITY)
                 resource.prlimit(process.popen.pid, resource.RLIMIT_FSIZE, limits)
-        elif kind == "disk_full":
-            self._full.pop(name).close()
         elif kind in DISK_FAULTS:
-            self.hosts[name].set_disk("fine")
+            self.hosts[name].heal()
         else:
             self._down.discard(name)
             self._start(name)
-        self._hears(name)
+        if kind in DISK_FAULTS or kind == "disk_failing":
+            # An agent asks a disk again only now and then; until it knows that it is well, its devices wait.
+            self._recovering.add(name)
+        else:
+            self._hears(name)
 
     def _start(self, name: str) -> None:
         if name == "broker":
             self.broker.restore()
         else:
             self._process(name).start()
+
+    def _recovered(self) -> None:
+        for name in sorted(self._recovering):
+            status = self.agent_status(name.removeprefix("agent:")) if name.startswith("agent:") else {"disk": "ok"}
+            if status is not None and status["disk"] == "ok":
+                self._recovering.discard(name)
+                self._hears(name)
 
     def _hears(self, name: str) -> None:
         for each in self.deaf:
@@ -258,6 +245,7 @@ class Valley:
 
     def supervise(self) -> None:
         """Start again what ended by itself, as a service manager does."""
+        self._recovered()
         for name in ("broker", "collector", *(f"agent:{agent}" for agent in self.agents)):
             process = self._process(name)
             if name in self._down or process.running:

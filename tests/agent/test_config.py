@@ -98,7 +98,7 @@ def test_checked_apart_it_is_the_same_and_so_are_the_errors(tmp_path: Path) -> N
         ('driver = "nmea"', 'driver = "nema"', ":6: `device.1.driver`: no such `nema`; did you mean `nmea`?"),
         ('"field-07"', '"Field 07"', ":1: `agent`"),
         ('host = "localhost"', 'host = "localhost"\nport = 99999', ":4: `broker.port`: input should be less than"),
-        ('port = "/dev/ttyUSB0"', "", ":4: `device.1`: device `gnss` needs one source; set either port or tcp"),
+        ('port = "/dev/ttyUSB0"', "", ":4: `device.1`: device `gnss` needs one source; set one of port, tcp and gpsd"),
         ('port = "/dev/ttyUSB0"', 'tcp = "nowhere"', ":7: `device.1.tcp`: `nowhere` is no address; write host:port"),
         (
             'port = "/dev',
@@ -205,6 +205,10 @@ def test_jitter_of_half_the_interval_and_more_is_refused(tmp_path: Path) -> None
 
 POWER = '[[power]]\nid = "probes"\n'
 COUNTED = '[[device]]\nid = "rain"\ndriver = "pulse"\nprofile = "pulse/tipping-bucket"\nline = 4\npower = "probes"\n'
+HEARD = (
+    '[[device]]\nid = "dust"\ndriver = "serial"\nprofile = "nova/sds011"\nport = "/dev/ttyS1"\nask = "never"\n'
+    'power = "probes"\n'
+)
 FED = '[[device]]\nid = "a"\ndriver = "modbus"\nprofile = "renke/rs-fsjt"\nport = "/dev/rs485"\nunit = 1\n'
 
 
@@ -223,6 +227,7 @@ def test_a_power_group_has_one_switch_and_devices_name_one_that_is_there(tmp_pat
         POWER + "line = 1\n" + POWER + "line = 2\n" + FED: "two power groups have the id `probes`",
         POWER + relay.replace("16", "1") + FED: "a device has unit 1 of /dev/rs485 too",
         POWER + "line = 1\n" + COUNTED: "device `rain` is counted all the time",
+        POWER + "line = 1\n" + HEARD: "device `dust`: with a power group it is asked by switching it on",
         POWER + "line = 1\nsettle_s = 10\non_max_s = 5\n" + FED: "settles longer",
     }.items():
         assert words in complaints(tmp_path, MINIMAL + text), text

@@ -17,7 +17,7 @@ from device_profiles.wire.values import Scaled
 from edge_agent.counters import as_text
 from edge_agent.drivers.line_parser import LineParser, Wanted
 from edge_agent.drivers.line_times import TimeUnreadable, time_ns
-from edge_agent.drivers.ports import Sample
+from edge_agent.drivers.ports import Number, Sample
 
 
 def sample(parser: LineParser, line: str) -> Sample:
@@ -100,6 +100,15 @@ def test_configured_channels_are_there_or_missing_with_the_reason() -> None:
 
 
 # ---- CSV ----------------------------------------------------------------------------------------------------------
+def test_a_named_channel_is_found_in_lists_and_deep_nesting_is_a_reject() -> None:
+    parser = LineParser(format="json", wanted={"probes.1.t": Wanted("soil_temperature", "Cel")})
+    found = parser.parse(b'{"probes": [{"t": 1.5}, {"t": 18.20}]}', 0)
+    assert isinstance(found, Sample)
+    assert found.numbers == (Number("soil_temperature", "Cel", Scaled(1820, -2)),)
+    deep = LineParser(format="json").parse(b'{"a":' * 960 + b"1" + b"}" * 960, 0)
+    assert isinstance(deep, FrameRejected)
+
+
 def test_csv_with_columns_header_lines_and_separators() -> None:
     parser = LineParser(columns=("time", "t", "rh"))
     found = sample(parser, "2026-01-01 00:00:00.5,21.50, 55 ")

@@ -164,11 +164,14 @@ def test_a_full_outbox_gives_up_the_oldest_with_a_record_and_stays_within_its_ca
     broker.kill()
     script = tmp_path / "flood.py"
     script.write_text(
-        "import json, random, time\n"
+        "import json, os, random, time\n"
+        "agent = os.getppid()\n"
         "for n in range(20_000):\n"
         "    print(json.dumps({'time': 1767225600 + n, **{f'c{k}': random.random() for k in range(12)}}))\n"
         "print(end='', flush=True)\n"
-        "time.sleep(1000)\n",
+        # An agent that is killed takes nobody along.
+        "while os.getppid() == agent != 1:\n"
+        "    time.sleep(0.1)\n",
         encoding="utf-8",
     )
     device = (

@@ -14,7 +14,7 @@ from simulators.demo.flight import said_text
 from simulators.demo.places import CHANNELS, judge_places
 from simulators.demo.words import OF_A_FLIGHT, Word, judge_words
 from simulators.emulators.survey import CRUISE_M_S, HEIGHT_M, Home, Survey
-from simulators.emulators.vehicle import ATTITUDE, GLOBAL_POSITION_INT, HEARTBEAT, STATUSTEXT
+from simulators.emulators.vehicle_messages import ATTITUDE, GLOBAL_POSITION_INT, HEARTBEAT, STATUSTEXT
 from simulators.oracle import Stored, Verdict
 from tests.demo.test_demo import COMMAND, processes_that_name
 

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from edge_agent.drivers.direction import GpioDirection, KernelDirection
-from edge_agent.drivers.make_profiled import _direction
+from edge_agent.drivers.make_parts import direction_of
 from edge_agent.drivers.ports import LinkDown
 from edge_agent.drivers.serial_port import LineFormat, SerialPort
 from edge_agent.settings_devices import Direction, ModbusDevice
@@ -82,6 +82,6 @@ def test_a_write_that_fails_leaves_the_transceiver_listening(tmp_path: Path) -> 
 
 def test_the_configuration_chooses(tmp_path: Path) -> None:
     device = ModbusDevice(id="a", profile="renke/rs-fsjt", port=tmp_path, direction=Direction(by="kernel", after_ms=1))
-    assert isinstance(_direction(device), KernelDirection)
+    assert isinstance(direction_of(device), KernelDirection)
     device = ModbusDevice(id="a", profile="renke/rs-fsjt", port=tmp_path, direction=Direction(by="gpio", line=18))
-    assert isinstance(_direction(device), GpioDirection)
+    assert isinstance(direction_of(device), GpioDirection)

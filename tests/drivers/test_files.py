@@ -11,6 +11,7 @@ import time
 from collections.abc import Callable
 from contextlib import ExitStack
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -19,6 +20,7 @@ from edge_agent import config as configuration
 from edge_agent.clock import SystemClock
 from edge_agent.config import plain
 from edge_agent.config_series import SeriesMap
+from edge_agent.drivers.file_tail import Tail
 from edge_agent.drivers.files import FilesDriver
 from edge_agent.drivers.ports import LinkDown, Read, Sample
 from edge_agent.outbox.types import Mark
@@ -170,7 +172,7 @@ def test_files_that_were_exchanged_while_nobody_looked_are_read_in_their_order(t
         file.write_text("t,v\n" + table_rows(3 * day + 3, 3 * day + 6))
     (tmp_path / "t.csv.notes").write_text("none of ours")
     assert reader.drain() == list(range(12))
-    assert reader.driver.notes() == {"rotated": 3, "rotated_away": 0}
+    assert reader.driver.notes() == {"rotated": 3}
 
 
 def test_a_file_that_is_copied_and_emptied_is_read_to_its_end_first(tmp_path: Path) -> None:
@@ -183,7 +185,7 @@ def test_a_file_that_is_copied_and_emptied_is_read_to_its_end_first(tmp_path: Pa
     (tmp_path / "t.csv.1").write_bytes(file.read_bytes())
     file.write_text("t,v\n" + table_rows(5, 12))  # longer than before: its size tells nothing
     assert reader.drain() == list(range(12))
-    assert reader.driver.notes() == {"rotated": 1, "rotated_away": 0}
+    assert reader.driver.notes() == {"rotated": 1}
     file.write_text("")
     reader.drain()
     file.write_text("t,v\n" + table_rows(12, 14))
@@ -225,6 +227,32 @@ def test_a_pattern_takes_its_files_alone_and_a_wrong_one_stops_no_other(tmp_path
     reader = Reader(tmp_path / "*.dat")
     assert reader.drain() == [0, 1]
     assert reader.rejected == ["a.dat: no column 'v'; the file has 't', 'w'"]
+
+
+def test_a_file_that_cannot_be_read_stops_no_other_and_what_was_read_before_a_failure_is_read_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "a.csv").write_text("t,v\n" + table_rows(0, 2))
+    (tmp_path / "b.csv").write_text("t,v\n" + table_rows(2, 4))
+    reader = Reader(tmp_path)
+    real = Tail.read
+
+    def refuse(tail: Tail, *args: Any, **said: Any) -> Any:
+        if tail.path.name == "b.csv":
+            raise failure
+        return real(tail, *args, **said)
+
+    failure: Exception = PermissionError(13, "Permission denied")
+    monkeypatch.setattr(Tail, "read", refuse)
+    assert reader.drain() == [0, 1]
+    assert reader.driver.notes() == {"files_refused": 1}
+    with (tmp_path / "a.csv").open("a") as more:
+        more.write(table_rows(4, 5))
+    failure = ZeroDivisionError()
+    with pytest.raises(ZeroDivisionError):
+        reader.drain()
+    monkeypatch.undo()
+    assert sorted(reader.drain()) == [0, 1, 2, 3, 4]
 
 
 def test_lines_of_json_with_numbers_that_stand_for_none(tmp_path: Path) -> None:

@@ -16,7 +16,7 @@ from device_profiles.rejects import FrameRejected
 from device_profiles.wire.values import Scaled
 from edge_agent.clock import SystemClock
 from edge_agent.drivers.framed import UNANSWERED_MAX, FramedDriver
-from edge_agent.drivers.make_profiled import line_format
+from edge_agent.drivers.make_parts import line_format
 from edge_agent.drivers.ports import LinkDown, Read, Sample
 from edge_agent.drivers.questions import conversation
 from edge_agent.drivers.schedule import Schedule

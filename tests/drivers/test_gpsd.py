@@ -8,6 +8,7 @@ import json
 import os
 import pty
 import shutil
+import signal
 import socket
 import subprocess
 import threading
@@ -285,3 +286,35 @@ def test_a_ubx_receiver_over_tcp(captures: Path) -> None:
     peer.close()
     assert len(found) == 39
     assert all(sample.observed_at_ns for sample in found)
+
+
+@pytest.mark.parametrize("log", ["nmea-rtk", "neo-m8n", "bu303-nofix"])
+def test_recordings_played_by_gpsfake(captures: Path, log: str) -> None:
+    """Of the binary receiver without a fix gpsd makes sentences: not one of them gives a place."""
+    if shutil.which("gpsfake") is None:
+        pytest.skip("gpsd is not installed")
+    file = captures / f"serial/gpsd_{log}.log"
+    port = free_port()
+    command = ["gpsfake", "-q", "-c", "0.01", "-P", str(port), str(file)]
+    said = latitudes([line for line in file.read_bytes().splitlines() if line.startswith(b"$")])
+    with ExitStack() as stack:
+        player = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True)
+        stack.callback(player.wait)
+        stack.callback(os.killpg, player.pid, signal.SIGKILL)
+
+        async def run() -> list[Read]:
+            driver = driver_of(port)
+            found: list[Read] = []
+            while sum(isinstance(read, Sample) for read in found) < 15:
+                try:
+                    await driver.open()
+                    while sum(isinstance(read, Sample) for read in found) < 15:
+                        found += await driver.read()
+                except LinkDown:  # gpsfake starts gpsd first and gives it the recording then
+                    await asyncio.sleep(0.05)
+                await driver.close()
+            return found
+
+        found = asyncio.run(run())
+    assert set(places(found)) <= said
+    assert bool(places(found)) == (log != "bu303-nofix")

@@ -19,7 +19,8 @@ from edge_agent.drivers.make import Lines, make
 from edge_agent.drivers.ports import Driver, Sample
 from harkara_io.errors import ConfigError
 from simulators.emulators.port import Measurement
-from simulators.emulators.vehicle import SPRAY_XML, Vehicle
+from simulators.emulators.vehicle import Vehicle
+from simulators.emulators.vehicle_messages import SPRAY_XML
 from tests.telemetry.test_signing import KEY
 
 AGENT = 'agent = "drone-1"\n[broker]\nhost = "127.0.0.1"\n'
@@ -65,7 +66,14 @@ class Autopilot(asyncio.DatagramProtocol):
         while True:
             number += 1
             now_ns = time.time_ns() // 1_000_000 * 1_000_000
-            place = {"latitude": 18.5, "longitude": 73.8, "height_above_ground": 9.0, "flow": 1.0, "tank": 8.5}
+            place = {
+                "latitude": 18.5,
+                "longitude": 73.8,
+                "height_above_ground": 9.0,
+                "ground_elevation": 560.0,
+                "flow": 1.0,
+                "tank": 8.5,
+            }
             for frame in self.vehicle.measure(
                 Measurement(number=number, at_ns=now_ns, clock_ns=now_ns, values=dict(place))
             ):

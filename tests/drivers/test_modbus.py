@@ -18,7 +18,7 @@ from device_profiles.checksums import crc16_modbus
 from device_profiles.wire.values import Scaled
 from edge_agent.clock import SystemClock
 from edge_agent.drivers.modbus import ModbusDriver
-from edge_agent.drivers.modbus_frames import Question, Refused, Rtu, Tcp, batched
+from edge_agent.drivers.modbus_frames import Question, Refused, Rtu, Setting, Tcp, batched
 from edge_agent.drivers.ports import LinkDown, NotReady, Read, Sample
 from edge_agent.drivers.schedule import Schedule
 from edge_agent.drivers.serial_port import LineFormat, SerialPort
@@ -308,3 +308,5 @@ def test_any_bytes_are_an_answer_or_none(heard: bytes, unit: int, function: int,
         _, answer_in = envelope.wrap(unit, Question(function, 0, count))
         found = answer_in(heard)
         assert found is None or isinstance(found, Refused) or len(found) == count
+        _, answer_in = envelope.wrap_setting(unit, Setting(5 + function % 2, count, 1))
+        assert answer_in(heard) in {None, ()} or isinstance(answer_in(heard), Refused)

@@ -7,22 +7,28 @@ import time
 from pathlib import Path
 
 import pytest
+from pymodbus.server import ModbusTcpServer as TheirServer
+from pymodbus.simulator import DataType, SimData, SimDevice
 
 from edge_agent import power_groups
 from edge_agent.drivers.framed import FramedDriver
 from edge_agent.drivers.make import Lines
-from edge_agent.drivers.make_profiled import line_format
-from edge_agent.drivers.modbus_frames import Rtu
+from edge_agent.drivers.make_parts import line_format
+from edge_agent.drivers.modbus_frames import Question, Rtu, Setting, Tcp
+from edge_agent.drivers.modbus_settings import COIL_ON, NotTaken, write
 from edge_agent.drivers.polled import PolledDriver
 from edge_agent.drivers.ports import LinkDown, Read, Sample
 from edge_agent.drivers.power import PowerGroup, Switch
 from edge_agent.drivers.power_switches import CommandSwitch, GpioSwitch, RelaySwitch
 from edge_agent.drivers.schedule import Schedule
 from edge_agent.drivers.serial_port import SerialPort
+from edge_agent.drivers.shared_line import SharedLine
+from edge_agent.drivers.tcp import TcpStream
 from edge_agent.settings_power import Power, Relay
 from simulators.emulators.host import on_pty
 from simulators.frames import Frame
 from tests.agent.harness import Instrument
+from tests.conftest import free_port
 from tests.drivers.bus_rig import CLOCK, Living, Slave, line, living, modbus, profile, until, values
 
 DDI = b"\t2493.4 27.8 22\rg"
@@ -301,3 +307,28 @@ def ddi() -> bytes:
     body = DDI
     body += bytes((meter_legacy(body),))
     return body + bytes((meter_crc6(body),))
+
+
+def test_pymodbus_s_own_server_takes_coils_and_registers_and_refuses_what_it_has_not() -> None:
+    port = free_port()
+    bits, words = ([SimData(0, count=16, values=False, datatype=DataType.BITS)] for _ in range(2))
+    registers = [SimData(0, values=[1, 2, 3], datatype=DataType.REGISTERS)]
+
+    async def run() -> None:
+        their = TheirServer(SimDevice(id=4, simdata=(bits, words, registers, registers)), address=("127.0.0.1", port))
+        await their.serve_forever(background=True)
+        shared = SharedLine(TcpStream("127.0.0.1", port), CLOCK, gap_s=0.0005)
+        await shared.open()
+        envelope = Tcp()
+        try:
+            for setting in (Setting(5, 3, COIL_ON), Setting(5, 3, 0), Setting(6, 1, 77)):
+                await write(shared, envelope, 4, setting)
+            question, answer_in = envelope.wrap(4, Question(3, 1, 1))
+            assert await shared.ask(question, answer_in, 1.0) == (77,)
+            with pytest.raises(NotTaken, match="unit 4 refuses: exception 2: illegal data address"):
+                await write(shared, envelope, 4, Setting(6, 9, 1))
+        finally:
+            await shared.close()
+            await their.shutdown()  # type: ignore[no-untyped-call]
+
+    asyncio.run(run())

@@ -13,6 +13,7 @@ from typing import Any
 
 import pytest
 import serial
+from pms.core.reader import SensorReader
 from pms.core.sensor import Sensor
 from pymodbus.client import ModbusSerialClient
 from pynmeagps import NMEAReader
@@ -149,6 +150,15 @@ def test_pypms_reads_the_particle_sensors(tmp_path: Path) -> None:
     with on_pty(tmp_path / "sds", alone("nova/sds011")), opened(tmp_path / "sds") as fd:
         dust: Any = Sensor["SDS01x"].decode(_whole(fd, 10), time=0)
         assert (dust.pm25, dust.pm10) == pytest.approx((12.3, 26.1))
+
+
+def test_pypms_wakes_and_reads_an_sps30_by_its_own_dialogue(tmp_path: Path) -> None:
+    with (
+        on_pty(tmp_path / "sps", alone("sensirion/sps30-uart")),
+        SensorReader("SPS30", str(tmp_path / "sps"), interval=0, samples=1, timeout=10) as reader,
+    ):
+        found: Any = next(iter(reader()))
+    assert (found.pm01, found.pm25, found.pm04, found.pm10) == pytest.approx((5.23, 9.47, 12.65, 13.28), abs=0.005)
 
 
 def _whole(fd: int, size: int) -> bytes:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import socket
 import socketserver
+import struct
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -14,10 +15,13 @@ from hypothesis import strategies as st
 from pymodbus.client import ModbusTcpClient
 
 from device_profiles import catalogue
+from simulators.carriers import CarrierError
 from simulators.emulators.modbus import ModbusSlave, ModbusTcpServer
 from simulators.emulators.modbus_tcp import serve
 from simulators.emulators.port import Emulator, Measurement
+from simulators.emulators.power import SDM120
 from simulators.emulators.radio import RuuviTag
+from simulators.emulators.water import AQUA_TROLL_400
 from simulators.emulators.wind import RS_FSJT
 
 ASK_FOR_WIND = bytes.fromhex("010300000001840a")
@@ -111,6 +115,53 @@ def test_over_tcp_a_request_may_come_in_any_pieces_and_several_in_one() -> None:
             assert answers.read(22) == first * 2
             client.sendall(request[5:])
             assert answers.read(11) == first
+
+
+def test_a_probe_says_of_each_value_what_it_thinks_of_it() -> None:
+    probe = AQUA_TROLL_400.make(5)
+    assert isinstance(probe, ModbusSlave)
+    with served(probe) as client:
+
+        def acidity() -> tuple[float, list[int]]:
+            words = client.read_holding_registers(1537, count=8, device_id=5).registers
+            return client.convert_from_registers(words[:2], client.DATATYPE.FLOAT32), words[2:5]  # type: ignore[return-value]
+
+        assert acidity() == (0.0, [17, 145, 3]), "nothing was measured yet"
+        measure(probe, water_ph=7.42)
+        value, said = acidity()
+        assert value == pytest.approx(7.42, abs=1e-6)
+        assert said == [17, 145, 0]
+
+
+def test_a_value_that_was_not_sensed_is_an_exception_where_there_is_no_word_for_it() -> None:
+    meter = SDM120.make(1)
+    assert isinstance(meter, ModbusSlave)
+    with served(meter) as client:
+        assert client.read_input_registers(0, count=2, device_id=1).exception_code == 4
+        measure(meter, voltage=231.4)
+        assert not client.read_input_registers(0, count=2, device_id=1).isError()
+        assert client.read_input_registers(0, count=8, device_id=1).exception_code == 4
+
+
+def test_a_reader_that_goes_away_is_nothing_and_a_device_that_fails_is_named() -> None:
+    ended = threading.Event()
+    request = bytes.fromhex("000700000006010300000001")
+
+    def fails(_model: object, at_ns: int) -> dict[str, float | None]:
+        raise ValueError("no such weather")
+
+    def serving() -> None:
+        with serve([(RS_FSJT, slave(1, 3.4))], fails, ended=ended) as address:
+            host, _, port = address.partition(":")
+            with socket.create_connection((host, int(port)), timeout=30) as client:
+                client.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+            assert not ended.is_set()
+            with socket.create_connection((host, int(port)), timeout=30) as client:
+                client.sendall(request)
+                assert ended.wait(30)
+
+    with pytest.raises(CarrierError, match="no such weather"):
+        serving()
 
 
 def test_a_tag_that_does_not_know_its_power_says_so_and_its_voltage_is_right() -> None:

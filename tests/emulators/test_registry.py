@@ -36,8 +36,11 @@ def asked(device: Emulator, model: Model, profile: Profile) -> list[tuple[bytes,
         return answers
     for table in profile.document.get("requests", ()):
         name = str(table["name"])
+        if name == profile.document.get("identity", {}).get("request"):
+            continue  # who it is, in words; a driver asks that when it meets the device
         if model.transport == "modbus":
-            first = int(table["address"]) - (30001 if table["function"] == 4 else 0)
+            numbered = {"0": 0, "1": 1, "40001": 30001 if table["function"] == 4 else 40001}
+            first = int(table["address"]) - numbered[profile.document["transport"]["numbering"]]
             body = (
                 bytes((model.address, table["function"])) + first.to_bytes(2, "big") + table["count"].to_bytes(2, "big")
             )
@@ -49,11 +52,20 @@ def asked(device: Emulator, model: Model, profile: Profile) -> list[tuple[bytes,
         else:
             request = str(table["text"]).encode()
         frames = device.answer(request, AT_NS)
-        if model.transport in {"sdi-12", "i2c"}:
-            more = f"{chr(model.address)}D0!".encode() if model.transport == "sdi-12" else b""
-            frames = device.answer(more, AT_NS + 10**10)
+        if model.transport == "i2c":
+            frames = device.answer(b"", AT_NS + 10**10)
+        elif model.transport == "sdi-12":
+            frames = [data_of(device, model)] if frames else []
         answers += [(frame.data, name) for frame in frames]
     return answers
+
+
+def data_of(probe: Emulator, model: Model) -> Frame:
+    """What it measured, as one line: what is too long for one answer continues in the next."""
+    address = chr(model.address)
+    lines = [probe.answer(f"{address}D{index}!".encode(), AT_NS + 10**10)[0].data for index in range(3)]
+    more = [line[1:] for line in lines[1:] if b"+" in line or b"-" in line]
+    return Frame(b"".join([lines[0].removesuffix(b"\r\n"), *more]) if more else lines[0])
 
 
 def crc(data: bytes) -> bytes:

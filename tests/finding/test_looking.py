@@ -123,3 +123,24 @@ def test_a_running_agent_asks_at_once_and_keeps_what_it_reads(
         assert "aa c0 d4 04" in words
         assert agent.device("wind")["readings"] >= 1
         assert agent.stop() == 0
+
+
+def test_a_device_of_a_power_group_is_fed_for_the_look_and_its_words_are_shown(tmp_path: Path) -> None:
+    log, probe = tmp_path / "log", tmp_path / "chip"
+    probe.mkdir()
+    (probe / "temp1_input").write_text("48312\n", encoding="ascii")
+    commands = "".join(f'command_{word} = ["/bin/sh", "-c", "echo {word} >> {log}"]\n' for word in ("on", "off"))
+    agent_config(
+        tmp_path,
+        1,
+        f'[[power]]\nid = "probes"\nsettle_s = 0\n{commands}'
+        f'[[device]]\nid = "cpu"\ndriver = "sysfs"\nprofile = "hwmon/cpu-thermal"\npath = "{probe}"\n'
+        'power = "probes"\n',
+    )
+    status, found, _ = read(tmp_path, "cpu", "--seconds", "60")
+    assert status == 0
+    assert found["reads"][0]["numbers"][0]["value"] == "48.312"
+    assert found["reads"][0]["texts"] == {}
+    said = log.read_text(encoding="ascii").split()
+    assert said[:4] == ["off", "on", "off", "on"]
+    assert said[-1] == "off"

@@ -38,7 +38,7 @@ def _sentences(captures: Path, log: str) -> list[bytes]:
 
 
 def _pieces(captures: Path, log: str) -> list[bytes]:
-    """The log as gpsfake sends it: where it declares a "delay cookie", that is no byte but an edge between two writes."""
+    """The log as gpsfake sends it: a "delay cookie" that it declares is no byte but an edge between two writes."""
     data = (captures / f"serial/gpsd_{log}.log").read_bytes()
     cookie = re.search(rb"^# Delay-Cookie: (\S)", data, re.MULTILINE)
     return data.split(cookie[1]) if cookie else [data]

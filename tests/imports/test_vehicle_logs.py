@@ -194,4 +194,4 @@ def test_while_another_process_has_the_outbox_nothing_is_written(captures: Path,
     finally:
         outbox.close()
     assert done.returncode == 2
-    assert "stop the agent while you import" in done.stderr
+    assert "is in use, but no agent answers" in done.stderr

@@ -40,6 +40,7 @@ class HostileStore:
     behaviour: Behaviour = field(default_factory=lambda: answering(204))
     requests: list[Request] = field(default_factory=list)
     connections: int = 0
+    let_go: list[bool] = field(default_factory=list)
     leaving: threading.Event = field(default_factory=threading.Event)
 
     @property
@@ -97,6 +98,14 @@ def endless(server: HostileStore, peer: socket.socket, request: Request) -> bool
     peer.sendall(b"HTTP/1.1 400 Bad\r\nTransfer-Encoding: chunked\r\n\r\n")
     while not server.leaving.is_set():
         peer.sendall(b"10000\r\n" + b"a" * 65536 + b"\r\n")
+    return False
+
+
+def refuse_early(server: HostileStore, peer: socket.socket, request: Request) -> bool:
+    """Answers, and then waits for the other side to let go of the connection."""
+    peer.sendall(b"HTTP/1.1 413 Too Large\r\nConnection: close\r\nContent-Length: 0\r\n\r\n")
+    peer.settimeout(60)
+    server.let_go.append(peer.recv(1) == b"")
     return False
 
 

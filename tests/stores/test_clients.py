@@ -19,7 +19,7 @@ from collector.stores.influxdb import InfluxDB
 from collector.stores.ports import BadLines, Busy, NeedsPerson, Pulse, StoreClient, Stored, TooLarge, Unreachable
 from collector.stores.victoria import VictoriaMetrics
 from tests.agent.certificates import Authority
-from tests.conftest import free_port
+from tests.conftest import free_port, wait_until
 from tests.stores import hostile
 from tests.stores.hostile import HostileStore, answering, hostile_store, saying
 
@@ -243,6 +243,19 @@ def test_an_answer_without_end_is_read_no_further(make: Make, store: HostileStor
 def test_the_token_is_never_told(make: Make, store: HostileStore, status: int, text: str) -> None:
     store.behaviour = answering(status, text)
     assert "***" in words_of(make(store.address).write(LINES))
+
+
+def test_a_connection_that_is_done_is_let_go_at_once(make: Make, store: HostileStore) -> None:
+    store.behaviour = hostile.refuse_early
+    client = make(store.address)
+    assert isinstance(client.write(LINES), TooLarge)
+    wait_until(lambda: store.let_go == [True], what="the end of the connection")
+
+
+def test_words_can_always_be_written_down(make: Make, store: HostileStore) -> None:
+    for text in (b'{"message": "a \\ud800 b"}', b"\xff\xfe", b"[" * 100_000, b'{"message": {"a": 1}}'):
+        store.behaviour = answering(400, text)
+        words_of(make(store.address).write(LINES)).encode()
 
 
 def test_a_store_that_closed_the_idle_connection_is_written_to_again(make: Make, store: HostileStore) -> None:

@@ -295,12 +295,21 @@ def test_a_field_is_cut_out_of_its_measurement_and_nowhere_else(rows: list[tuple
     ]
 
 
-@given(st.text(max_size=200))
+def test_words_that_were_cut_in_the_middle_are_read_at_once() -> None:
+    rest = r"m,device=say\\ \"so\" f= 5\n" * 30_000
+    for cut in range(len(rest) - 30, len(rest)):
+        found = refusals.read(f'h: cannot process: incorrect influx line "{rest[:cut]}')
+        assert list(found.lines) == [b'm,device=say\\ "so" f= 5']
+
+
+@given(st.text(max_size=200) | st.sampled_from(["\\ud800", "\\", '\\"']))
 def test_any_words_are_read(words: str) -> None:
     for text in (
         words,
         f"unable to parse '{words}",
         f'incorrect influx line "{words}',
-        f'input field "{words}" on measurement "',
+        f'input field "{words}" on measurement "{words}" is type',
     ):
-        refusals.read(text)
+        found = refusals.read(text)
+        line_text.without_lines(b"m f=1.0 1\n", found.lines)
+        line_text.without_field(b"m f=1.0 1\n", *(found.field_of or ("m", "f")))

@@ -156,7 +156,7 @@ def test_series_beyond_the_limit_are_counted_and_those_before_it_go_on() -> None
         result = encoder.encode(readings(table, [(number, 1, 1.0) for number in range(4)]))
         assert (result.values, result.left_out, len(encoder.names)) == (2, Counter(series_over_limit=2), 2)
     result = encoder.encode(readings(table[:1], [(0, 1, 1.0)], flags=[4]))
-    assert (result.values, result.flags_left_out) == (1, 1)
+    assert (result.values, result.flags_left_out, encoder.flags_left_out) == (1, 1, 1)
 
 
 def test_times_that_a_store_cannot_hold_are_left_out() -> None:

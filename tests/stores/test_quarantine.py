@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 from pathlib import Path
 
@@ -58,6 +59,39 @@ def test_the_oldest_go_first_and_are_counted_over_restarts(tmp_path: Path) -> No
     assert found == lines[-len(found) :]
     assert len(found) == quarantine.lines > 50
     assert {path.name for path in tmp_path.iterdir()} == {"refused.jsonl", "refused.jsonl.old"}
+
+
+@pytest.mark.parametrize("killed_at", [1, 2])
+def test_a_kill_in_the_middle_of_a_turn_costs_neither_lines_nor_counts(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, killed_at: int
+) -> None:
+    path = tmp_path / "refused.jsonl"
+    quarantine = Quarantine(path, keep_mb=0.01)
+    number = 0
+    while not quarantine.evicted:
+        quarantine.keep([f"line {number} {'x' * 300}".encode()], "words")
+        number += 1
+    whole = Path.replace
+    turns = []
+
+    def killed(self: Path, target: Path) -> Path:
+        turns.append(target)
+        if len(turns) == killed_at:
+            raise KeyboardInterrupt
+        return whole(self, target)
+
+    with monkeypatch.context() as dying:
+        dying.setattr(Path, "replace", killed)
+        with contextlib.suppress(KeyboardInterrupt):
+            while True:
+                quarantine.keep([f"line {number} {'x' * 300}".encode()], "words")
+                number += 1
+    assert len(turns) == killed_at
+    again = Quarantine(path, keep_mb=0.01)
+    assert again.lines + again.evicted == number
+    again.keep([b"after"], "words")
+    assert kept(again)[-2:] == [f"line {number - 1} {'x' * 300}", "after"]
+    assert again.lines + again.evicted == number + 1
 
 
 def test_many_lines_at_once_stay_within_the_bound(tmp_path: Path) -> None:

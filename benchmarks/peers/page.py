@@ -168,8 +168,8 @@ def as_good(failures: Mapping[str, Mapping[str, Any]]) -> list[str]:
             continue
         if theirs["lost"] <= ours["lost"] and theirs["twice"] <= ours["twice"]:
             found.append(
-                f"Telegraf lost nothing more into {name}: that store acknowledges what is in its log on the disk, and "
-                "the broker keeps what Telegraf has not acknowledged, in its memory and every five seconds on its disk."
+                f"Telegraf lost no more than Harkara into {name}: that store acknowledges what is in its log on disk, "
+                "and the broker keeps what Telegraf has not acknowledged, in memory and every five seconds on disk."
             )
         if theirs["seconds_until_level"] < ours["seconds_until_level"]:
             sooner_s = ours["seconds_until_level"] - theirs["seconds_until_level"]

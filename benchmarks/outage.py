@@ -92,13 +92,17 @@ def _outage(kind: str, seconds: float) -> dict[str, Any]:
             raise DemoError(f"the load ended after {course.seconds:.0f} s, before the store was back")
         before = _p99_ms(senders, outage.began_s, outage.killed_s)
         during = _p99_ms(senders, outage.killed_s, outage.started_s)
+        after = _p99_ms(senders, outage.started_s, float("inf"))
         readings = course.blocks * SMALL.readings
         return {
             "readings": readings,
-            "lost": readings - store.count(),
-            "live_again_s": round(outage.live_s.get(kind, float("inf")), 1),
+            "counted_in_store": (counted := store.count()),
+            "lost": readings - counted,
+            # None: not before the load ended.
+            "live_again_s": None if (live_s := outage.live_s.get(kind)) is None else round(live_s, 1),
             "receipt_p99_ms_before": before,
             "receipt_p99_ms_during": during,
+            "receipt_p99_ms_after": after,
             "resent_values": state["resent"],
             "collector_rss_max_mb": round(max(rig.rss_mb), 1),
         }

@@ -176,6 +176,8 @@ class Projector:
             self._lake.reload()
         except duckdb.Error as exc:
             raise LakeUnusable(f"the lake's catalogue can no longer be read: {exc}") from cause
+        # What the failed round had taken is gone from it: kept, it would go on behind that round.
+        self._read_ahead = ()
         if self._lake.note.identity == self._identity and self._lake.note.position == self._note.position:
             self._committed()
         else:
@@ -183,7 +185,6 @@ class Projector:
                 self._lake.note.at(self._identity, self._stats.position), next_block=self._note.next_block
             )
             self._forget_staged()
-            self._read_ahead = ()
 
     def _next_entries(self) -> Sequence[JournalEntry]:
         limit = self._options.round_readings

@@ -356,3 +356,32 @@ def test_a_full_disk_delays_and_loses_nothing(tmp_path: Path) -> None:
             thread.join()
     with closing(Lake.open(tmp_path / "lake")) as lake:
         assert lake.note.position == 5
+
+
+def test_a_round_that_fails_before_anything_is_staged_is_done_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # A row group in each round: the file is opened, and that fails, before the round is noted.
+    monkeypatch.setattr("collector.lake.staging.ROW_GROUP_ROWS", 64)
+    blocks = [block(seq, rows=120) for seq in range(1, 41)]
+    options = ProjectorOptions(flush_after_s=0.0, mark_every_s=0.0, round_readings=1_000)
+    with Bench(tmp_path, options=options) as bench:
+        store(bench.journal, blocks[:1])
+        bench.project()
+        store(bench.journal, blocks[1:])
+        incoming, gone = tmp_path / "lake" / "incoming", tmp_path / "gone"
+        incoming.rename(gone)
+        stop = threading.Event()
+        thread = threading.Thread(target=bench.projector.run, args=(stop,))
+        failures: list[str] = []
+        monkeypatch.setattr("collector.lake.projector._log.exception", lambda *words: failures.append(str(words)))
+        thread.start()
+        try:
+            wait_until(lambda: failures, what="the first round to fail")
+            gone.rename(incoming)
+            wait_until(lambda: bench.projector.stats().position == 40, what="the lake to have everything")
+        finally:
+            stop.set()
+            bench.projector.wake()
+            thread.join()
+        assert bench.rows() == readings_of(blocks)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 import urllib.parse
 import urllib.request
 from collections.abc import Iterator
@@ -13,6 +14,9 @@ from simulators.oracle import Stored
 
 _ANSWER_S: Final = 60.0
 _MS_NS: Final = 1_000_000
+_BEGIN_S: Final = 1_500_000_000
+"""Before anything the demonstration says; a span from 1970 to far ahead is answered with nothing. [s]"""
+_DAY_S: Final = 86_400
 _MEASUREMENT: Final = "reading"
 """Of devices without a profile of the catalogue, as those of the demonstration are."""
 _NOT_NUMBERS: Final = ("_flag", "_text")
@@ -41,8 +45,8 @@ def _influx(store: InfluxDB, device: str) -> Iterator[Stored]:
 def _victoria(store: Store, device: str) -> Iterator[Stored]:
     _asked(f"{store.address}/internal/force_flush", {}, {})
     # All the store has on its disk: without merging equal times, so that twice shows.
-    span = {"match[]": f'{{device="{device}"}}', "start": 0, "end": 4_000_000_000, "reduce_mem_usage": 1}
-    for line in _asked(f"{store.address}/api/v1/export", span, {}).splitlines():
+    words = {"match[]": f'{{device="{device}"}}', "start": _BEGIN_S, "end": int(time.time()) + _DAY_S}
+    for line in _asked(f"{store.address}/api/v1/export", words | {"reduce_mem_usage": 1}, {}).splitlines():
         series: dict[str, Any] = json.loads(line)
         channel = str(series["metric"]["__name__"]).removeprefix(f"{_MEASUREMENT}_")
         if channel.endswith(_NOT_NUMBERS):

@@ -58,6 +58,9 @@ class Sender:
         """Whether it has a broker; one that loses it ends the load with an error."""
         return True
 
+    def repeat(self) -> None:
+        """Send again what has no answer for long; this load has a broker and a collector that stay."""
+
     def send(self, limit: int) -> int:
         """Send what the window allows, ``limit`` blocks at most; how many went."""
         first = self.sent

@@ -161,7 +161,12 @@ def _start_collector(stage: Stage, folder: Path, port: int, store: Store | None,
             registry.add(station)
     collector = stage.harkara("collector", "collector", "run", "--config", str(toml))
     socket = config.socket_file
-    wait_for(lambda: ask(socket, "status"), "the collector", timeout_s=_START_S, process=collector)
+
+    def reached() -> bool:
+        status = ask(socket, "status")
+        return bool(status and status["broker"]["connected"])
+
+    wait_for(reached, "the collector", timeout_s=_START_S, process=collector)
     return collector
 
 

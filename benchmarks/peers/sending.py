@@ -10,7 +10,7 @@ import select
 import time
 from array import array
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import accumulate
 from typing import Final
 
@@ -22,8 +22,34 @@ from device_profiles.wire.topics import TopicKind, topic
 _RUN_MAX: Final = 16
 """Messages of one write: few enough that stations take turns."""
 _QUIET_S: Final = 120.0
+_NO_RECEIPT_S: Final = 10.0
+"""After which a block without a receipt is sent again. [s]"""
 _AGAIN_S: Final = 0.25
 """Between two attempts of a station to reach the broker again. [s]"""
+
+
+@dataclass(slots=True)
+class BlockSender(Sender):
+    """An agent of Harkara; what has no receipt for long it sends again, as agents do."""
+
+    heard_at_s: float = field(default_factory=time.monotonic)
+    sent_again: int = 0
+
+    def receive(self) -> int:
+        """Read what has come; how many blocks more are stored by it."""
+        self.heard_at_s = time.monotonic()
+        # Named: a dataclass with slots is made anew, and a bare super() would look into the old one.
+        return Sender.receive(self)
+
+    def repeat(self) -> None:
+        """Go back to the first block without a receipt when nothing was heard for long."""
+        now_s = time.monotonic()
+        if self.sent == self.stored:
+            self.heard_at_s = now_s
+        elif now_s - self.heard_at_s > _NO_RECEIPT_S:
+            self.heard_at_s = now_s
+            self.sent_again += self.sent - self.stored
+            self.sent = self.stored
 
 
 @dataclass(slots=True)
@@ -56,7 +82,6 @@ class LineSender(Sender):
         if self.again_at_s is not None and not self._back():
             return 0
         try:
-            # Named: a dataclass with slots is made anew, and a bare super() would look into the old one.
             return Sender.send(self, limit)
         except OSError:
             self._lost()
@@ -94,10 +119,10 @@ def line_senders(messages: Mapping[str, Sequence[bytes]], port: int) -> list[Lin
     ]
 
 
-def block_senders(messages: Mapping[str, Sequence[bytes]], port: int) -> list[Sender]:
+def block_senders(messages: Mapping[str, Sequence[bytes]], port: int) -> list[BlockSender]:
     """Connect an agent of Harkara for each station."""
     return [
-        Sender(
+        BlockSender(
             name,
             RawPublisher("127.0.0.1", port, name, filters=[topic(name, TopicKind.RECEIPT)]),
             publish_packets(topic(name, TopicKind.BLOCK), payloads),
@@ -108,7 +133,7 @@ def block_senders(messages: Mapping[str, Sequence[bytes]], port: int) -> list[Se
 
 
 def send(
-    senders: Sequence[Sender],
+    senders: Sequence[BlockSender] | Sequence[LineSender],
     upto: int,
     *,
     messages_per_s: float | None = None,
@@ -134,12 +159,14 @@ def send(
         for place, sender in enumerate(senders):
             # Stations of a paced load send one after the other; who had no broker then sends all that is due by now.
             due = upto if turns is None else min(upto, int((turns - place) // len(senders)) + 1)
+            sender.repeat()
             if sender.sent < due:
                 went += sender.send(min(_RUN_MAX, due - sender.sent))
         if ears.listen(0 if went else 2):
             heard_s = now_s
         if now_s - heard_s > _QUIET_S:
-            raise NoReceipts(f"nothing was passed on for {_QUIET_S:g} s")
+            waiting = [sender for sender in senders if sender.stored < upto]
+            raise NoReceipts(f"nothing was passed on for {_QUIET_S:g} s; {len(waiting)} stations wait")
         if now_s - idled_s > _AGAIN_S:
             idled_s = now_s
             idle()

@@ -7,11 +7,10 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final
 
-from benchmarks.load import Sender
 from benchmarks.peers.chain import Chain, Way, running
 from benchmarks.peers.meter import tree_bytes
 from benchmarks.peers.readings import Readings
-from benchmarks.peers.sending import block_senders, line_senders, send
+from benchmarks.peers.sending import BlockSender, LineSender, block_senders, line_senders, send
 from benchmarks.peers.stores import wait_count
 from simulators.demo.processes import DemoError, wait_for
 
@@ -21,6 +20,7 @@ _WARM: Final = 10
 """One in so many messages warms everything up before the clock starts."""
 
 Messages = Mapping[str, Sequence[bytes]]
+Senders = Sequence[BlockSender] | Sequence[LineSender]
 
 
 def course(way: Way, readings: Readings, messages: Messages, rows_a_message: int, folder: Path) -> dict[str, Any]:
@@ -57,12 +57,12 @@ def course(way: Way, readings: Readings, messages: Messages, rows_a_message: int
     return {**figures, "store_disk_bytes_per_value": round(tree_bytes(store) / readings.count, 3)}
 
 
-def _senders(chain: Chain, messages: Messages) -> Sequence[Sender]:
+def _senders(chain: Chain, messages: Messages) -> Senders:
     port = chain.broker.port
     return block_senders(messages, port) if chain.way.program == "harkara" else line_senders(messages, port)
 
 
-def _measured(chain: Chain, senders: Sequence[Sender], count: int, whole: int, values: int) -> dict[str, Any]:
+def _measured(chain: Chain, senders: Senders, count: int, whole: int, values: int) -> dict[str, Any]:
     chain.meter.reset_peaks()
     cpu_before, load_before = chain.meter.cpu_s(), time.process_time()
     wire_before = _wire(senders)
@@ -83,11 +83,12 @@ def _measured(chain: Chain, senders: Sequence[Sender], count: int, whole: int, v
             "load": round((time.process_time() - load_before) / million, 3),
         },
         "peak_mb": chain.meter.peak_mb(),
+        "sent_again_messages": sum(sender.sent_again for sender in senders),
         "payload_bytes_per_value": round(payload / values, 3),
         "wire_bytes_per_value": round((_wire(senders) - wire_before) / values, 3),
     }
 
 
-def _wire(senders: Sequence[Sender]) -> int:
+def _wire(senders: Senders) -> int:
     """Bytes of MQTT so far, both ways, between stations and broker."""
     return sum(sender.publisher.bytes_out + sender.publisher.bytes_in for sender in senders)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 import zlib
 from typing import Final
 
@@ -28,8 +29,20 @@ if zstandard is not None:
         write_checksum=False,
         write_dict_id=False,
     )
-    _COMPRESSOR = zstandard.ZstdCompressor(dict_data=_DICTIONARY, compression_params=_PARAMETERS)
-    _DECOMPRESSOR = zstandard.ZstdDecompressor(dict_data=_DICTIONARY, format=zstandard.FORMAT_ZSTD1_MAGICLESS)
+
+    class _Packer(threading.local):
+        """A compressor of each thread: they work without the interpreter's lock, and two in one crash the process."""
+
+        def __init__(self) -> None:
+            self.zstd = zstandard.ZstdCompressor(dict_data=_DICTIONARY, compression_params=_PARAMETERS)
+
+    class _Unpacker(threading.local):
+        """A decompressor of each thread, for the same reason."""
+
+        def __init__(self) -> None:
+            self.zstd = zstandard.ZstdDecompressor(dict_data=_DICTIONARY, format=zstandard.FORMAT_ZSTD1_MAGICLESS)
+
+    _PACKER, _UNPACKER = _Packer(), _Unpacker()
 
 
 class Unpackable(Exception):
@@ -74,7 +87,7 @@ def compress(data: bytes, encoding: Encoding) -> tuple[bytes, Encoding]:
     if encoding is Encoding.ZSTD:
         if zstandard is None:
             raise ValueError("zstandard is not installed")
-        packed = _COMPRESSOR.compress(data)
+        packed = _PACKER.zstd.compress(data)
     elif encoding is Encoding.ZLIB:
         packed = deflate(data)
     else:
@@ -122,7 +135,7 @@ def _decompress_zstd(packed: bytes) -> bytes:
     if size > MAX_BODY_BYTES:
         raise Unpackable(f"inflates to {size} bytes", too_large=True)
     try:
-        body: bytes = _DECOMPRESSOR.decompress(packed, allow_extra_data=False)
+        body: bytes = _UNPACKER.zstd.decompress(packed, allow_extra_data=False)
     except zstandard.ZstdError as exc:
         raise Unpackable(f"zstd: {exc}") from exc
     return body

@@ -8,7 +8,7 @@ import json
 import shlex
 from dataclasses import asdict
 from pathlib import Path
-from typing import Final
+from typing import Final, get_args
 
 from rich.console import Console
 
@@ -19,6 +19,7 @@ from simulators.demo.judgement import Figures
 from simulators.demo.layout import AIR, DRONE, GNSS, WEATHER, Layout
 from simulators.demo.processes import DemoError, Stage
 from simulators.demo.script import LAST_WAY_S, SECONDS_MIN, Script
+from simulators.demo.servers import StoreKind
 from simulators.demo.view import View, make_view
 from simulators.oracle import Verdict
 from simulators.truth import read_truth
@@ -32,7 +33,10 @@ LANDED_BEFORE_S: Final = 4.0
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the words after ``harkara demo``."""
-    parser.epilog = "examples:\n  harkara demo --seconds 45 --json\n  harkara demo --drone --seconds 45 --json"
+    parser.epilog = (
+        "examples:\n  harkara demo --seconds 45 --json\n  harkara demo --drone --seconds 45 --json\n"
+        "  harkara demo --store influxdb --seconds 45 --json"
+    )
     parser.add_argument(
         "--seconds", type=_seconds, default=60.0, help=f"how long it takes (default 60, at least {SECONDS_MIN:.0f})"
     )
@@ -40,6 +44,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--drone",
         action="store_true",
         help=f"a survey drone flies, too, and what it measures gets its place (at least {DRONE_SECONDS_MIN:.0f} s)",
+    )
+    parser.add_argument(
+        "--store",
+        choices=get_args(StoreKind),
+        help="a real store of others is fed beside the lake, and asked in the end what it has",
     )
     parser.add_argument("--keep", action="store_true", help="afterwards leave it running until Ctrl-C")
     parser.add_argument("--json", action="store_true", help="give the figures as one JSON object on the last line")
@@ -67,6 +76,8 @@ def run(args: argparse.Namespace) -> int:
     """
     if args.drone and args.seconds < DRONE_SECONDS_MIN:
         raise DemoError(f"a flight needs time: --drone takes --seconds {DRONE_SECONDS_MIN:.0f} or more")
+    if args.drone and args.store:
+        raise DemoError("--drone and --store are two demonstrations; give one of them")
     end_on_signals()
     console = Console()
     layout = Layout(args.dir)
@@ -75,7 +86,7 @@ def run(args: argparse.Namespace) -> int:
     flight_s = args.seconds - LAST_WAY_S - LANDED_BEFORE_S if args.drone else 0.0
     layout.reset()
     with Stage(layout.root / "logs") as stage:
-        cast = Cast(stage, layout, kind, args.seed, recording, flight_s)
+        cast = Cast(stage, layout, kind, args.seed, recording, flight_s, args.store)
         with make_view(console) as view:
             script = _start(cast, view, args.seconds)
             figures, verdict = script.play()
@@ -93,6 +104,8 @@ def _start(cast: Cast, view: View, seconds: float) -> Script:
     name = "Mosquitto" if cast.kind == "mosquitto" else "embedded (amqtt); Mosquitto is not installed or not wished for"
     view.event(f"broker: {name}")
     cast.start_servers()
+    if cast.store is not None:
+        view.event(f"store: {cast.store_kind} at {cast.store.address}, fed beside the lake")
     view.event(f"collector: running; its page is {cast.page}")
     cast.start_field()
     also = f" and a recorded receiver ({GNSS})" if cast.recording is not None else ""
@@ -106,7 +119,8 @@ def _report(console: Console, cast: Cast, figures: Figures, verdict: Verdict) ->
     console.print()
     console.print("[bold green]Nothing lost.[/]" if figures.kept and verdict.clean else "[bold red]Not as promised.[/]")
     _say(console, figures.sentence())
-    _say(console, "Compared value by value with what the sensors wrote down themselves.")
+    whose = f"the answers of {cast.store_kind}" if cast.store is not None else "the lake's answers"
+    _say(console, f"Compared value by value, {whose} with what the sensors wrote down themselves.")
     if figures.placed:
         _say(
             console,

@@ -14,6 +14,7 @@ from simulators.demo.accounts import ask
 from simulators.demo.broker import Broker, Kind, free_port, start_broker
 from simulators.demo.layout import AGENT, AIR, COLLECTOR_USER, DRONE, GNSS, PLAIN_USER, WEATHER, Layout, write_configs
 from simulators.demo.processes import DemoError, Process, Stage, run_harkara, wait_for
+from simulators.demo.servers import Store, StoreKind, start_influxdb, start_victoria_metrics
 
 STATION_INTERVAL_S: Final = 0.2
 _START_S: Final = 60.0
@@ -46,6 +47,8 @@ class Cast:
         seed: Decides the station's values.
         recording: The receiver to replay, or None.
         flight_s: When the drone must have landed; nought without a drone. [s]
+        store_kind: Which store of others is fed beside the lake, if any.
+        store: That store, once it runs.
         page: Address of the collector's page.
         started_at_ns: When the agent was started first, by this machine's clock. [ns]
     """
@@ -56,6 +59,8 @@ class Cast:
     seed: int
     recording: Path | None
     flight_s: float = 0.0
+    store_kind: StoreKind | None = None
+    store: Store | None = None
     page: str = ""
     started_at_ns: int = 0
     broker: Broker = field(init=False)
@@ -77,6 +82,10 @@ class Cast:
         # Hexadecimal, since a word that begins with a dash is taken for an option.
         self._passwords = {user: secrets.token_hex(12) for user in (AGENT, COLLECTOR_USER, PLAIN_USER)}
         self.broker = start_broker(self.stage, self.kind, self.layout.root / "broker", self._passwords)
+        if self.store_kind is not None:
+            start = start_influxdb if self.store_kind == "influxdb" else start_victoria_metrics
+            options = [] if self.store_kind == "influxdb" else ["-dedup.minScrapeInterval=1ms"]
+            self.store = start(self.stage, self.layout.root / "store", options=options)
         web_port = free_port()
         self.page = f"http://127.0.0.1:{web_port}/"
         write_configs(
@@ -85,6 +94,7 @@ class Cast:
             web_port=web_port,
             passwords=self._passwords,
             devices=self.devices,
+            store=self.store,
         )
         config = str(self.layout.collector_config)
         run_harkara("device", "add", AGENT, "--config", config)
@@ -159,7 +169,9 @@ class Cast:
         Raises:
             DemoError: It did; with its last words.
         """
-        everyone = (self.broker.process, self.collector, self.agent, self.publisher, self.subscriber, *self.sensors)
+        everyone = [self.broker.process, self.collector, self.agent, self.publisher, self.subscriber, *self.sensors]
+        if self.store is not None:
+            everyone.append(self.store.process)
         for process in everyone:
             if process not in but and not process.running:
                 raise DemoError(f"{process.name} ended by itself: {process.last_words()}")

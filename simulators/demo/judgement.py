@@ -10,6 +10,8 @@ from typing import Any, Final
 from simulators.demo.layout import AIR, DRONE, Layout
 from simulators.demo.places import Places, judge_places, read_places, split
 from simulators.demo.processes import run_harkara
+from simulators.demo.servers import Store
+from simulators.demo.store_answers import values_in
 from simulators.demo.words import Word, judge_words
 from simulators.oracle import Stored, Verdict, Window, expectations, judge
 from simulators.truth import Emission, read_truth
@@ -41,7 +43,7 @@ class Figures:
         emitted: Readings the sensors said.
         unread_while_down: Of them, what was said around a kill and never accepted.
         accepted: Readings the agent made durable, by its own count over all its lives.
-        stored: Readings the query gave.
+        stored: Readings the query gave: of the lake, or of the store of others where there is one.
         altered: Stored with another number than the sensor wrote, or never said by any sensor.
         pending: Readings without a receipt at the end.
         recorded_loss: Readings given up with a record.
@@ -58,6 +60,7 @@ class Figures:
         without_place: Such instants where no place could be known: the agent was dead, or heard no position.
         attitudes: Of the instants, with the attitude of the drone.
         events: What the drone did, in words: armed, its mode, in flight or not, mission items.
+        store: Whose query gave them.
         place_error_p50_m: Half of the places are this near to where the sensor really was. [m]
         place_error_p95_m: 95 of a hundred are. [m]
         place_error_max_m: All are. [m]
@@ -83,6 +86,7 @@ class Figures:
     without_place: int = 0
     attitudes: int = 0
     events: int = 0
+    store: str = "lake"
     place_error_p50_m: float = 0.0
     place_error_p95_m: float = 0.0
     place_error_max_m: float = 0.0
@@ -105,8 +109,16 @@ class Figures:
         )
 
 
-def judge_devices(layout: Layout, devices: Iterable[str], kills: Iterable[Kill]) -> tuple[Verdict, Places, int]:
+def judge_devices(
+    layout: Layout, devices: Iterable[str], kills: Iterable[Kill], store: Store | None = None
+) -> tuple[Verdict, Places, int]:
     """Compare every sensor's own log with what a query of its device gives, and places with where the drone was.
+
+    Args:
+        layout: Where the logs are.
+        devices: Whose.
+        kills: Of the agent.
+        store: Is asked instead of the lake, where there is one.
 
     Returns:
         Verdict, places, and how many stored readings are words.
@@ -119,8 +131,12 @@ def judge_devices(layout: Layout, devices: Iterable[str], kills: Iterable[Kill])
     instants: list[int] = []
     words: list[Word] = []
 
+    def rows() -> Iterator[Stored]:
+        for device in emissions:
+            yield from query(layout, device, words) if store is None else values_in(store, device)
+
     def stored() -> Iterator[Stored]:
-        for row in split((row for device in emissions for row in query(layout, device, words)), AIR, placed):
+        for row in split(rows(), AIR, placed):
             if row.device == AIR:
                 instants.append(row.observed_at_ns)
             elif row.device == DRONE[0] and row.channel == "latitude":

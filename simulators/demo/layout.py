@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Final
 
 from simulators.demo.processes import DemoError
+from simulators.demo.servers import InfluxDB, Store
 from simulators.weather import UNITS
 
 AGENT: Final = "demo-station"
@@ -19,6 +20,8 @@ AIR: Final = "air"
 DRONE: Final = ("drone-position", "drone-attitude", "drone-gnss", "drone-status")
 """What reads the autopilot's messages, each through the profile of its name."""
 COLLECTOR_USER: Final = "harkara-collector"
+STORE: Final = "demo"
+"""What the store of others is called, where there is one."""
 PLAIN_USER: Final = "plain"
 
 _MARKER: Final = ".harkara-demo"
@@ -122,7 +125,13 @@ class Layout:
 
 
 def write_configs(
-    layout: Layout, *, broker_port: int, web_port: int, passwords: Mapping[str, str], devices: Sequence[str]
+    layout: Layout,
+    *,
+    broker_port: int,
+    web_port: int,
+    passwords: Mapping[str, str],
+    devices: Sequence[str],
+    store: Store | None = None,
 ) -> None:
     """Write ``agent.toml`` and ``collector.toml`` with their password files.
 
@@ -132,11 +141,17 @@ def write_configs(
         web_port: TCP port for the page.
         passwords: By user name.
         devices: Ids of the sensors.
+        store: One of others, fed beside the lake.
     """
     _secret(layout.agent / "password", passwords[AGENT])
     _secret(layout.collector / "password", passwords[COLLECTOR_USER])
     layout.agent_config.write_text(_agent_toml(layout, broker_port, devices), encoding="utf-8")
-    layout.collector_config.write_text(_collector_toml(broker_port, web_port), encoding="utf-8")
+    text = _collector_toml(broker_port, web_port)
+    if isinstance(store, InfluxDB):
+        _secret(layout.collector / "store.token", store.token)
+    if store is not None:
+        text += _store_toml(store)
+    layout.collector_config.write_text(text, encoding="utf-8")
 
 
 def _agent_toml(layout: Layout, broker_port: int, devices: Sequence[str]) -> str:
@@ -217,6 +232,20 @@ flush_after_s = 2.0         # a demonstration is short; the default is half a mi
 [web]
 port = {web_port}
 """
+
+
+def _store_toml(store: Store) -> str:
+    text = f"""
+[[store]]
+name = "{STORE}"
+kind = "{"influxdb" if isinstance(store, InfluxDB) else "victoriametrics"}"
+url = "{store.address}"
+unit_suffix = false         # fields are called as the sensors call their channels
+health_every_s = 10.0
+"""
+    if isinstance(store, InfluxDB):
+        text += f'org = "{store.org}"\nbucket = "{store.bucket}"\ntoken_file = "store.token"\n'
+    return text
 
 
 def _secret(path: Path, word: str) -> None:

@@ -96,7 +96,8 @@ class Script:
         while self._now_s() < deadline_s:
             self._show()
             settled = self._agent.get("open_rows") == 0 and self._agent.get("pending") == 0
-            if settled and self._collector.get("stored_readings") == self._agent.get("accepted"):
+            in_lake = self._collector.get("stored_readings") == self._agent.get("accepted")
+            if settled and in_lake and all(each["lag_blocks"] == 0 for each in self._collector.get("stores", [])):
                 return
             time.sleep(0.2)
         self._event(f"not everything arrived within {_SETTLE_S:.0f} s")
@@ -105,7 +106,7 @@ class Script:
         cast = self.cast
         # As after a kill: what a sensor says while its port is being opened may be thrown away with what came before.
         start = Kill(killed_at_ns=cast.started_at_ns, started_at_ns=cast.started_at_ns)
-        verdict, places, events = judge_devices(cast.layout, cast.devices, [start, *self._kills])
+        verdict, places, events = judge_devices(cast.layout, cast.devices, [start, *self._kills], cast.store)
         agent = cast.agent_status()
         if agent is None:
             raise DemoError(f"the agent does not answer: {cast.agent.last_words()}")
@@ -132,6 +133,7 @@ class Script:
             without_place=places.without,
             attitudes=places.attitudes,
             events=events,
+            store=cast.store_kind or "lake",
             place_error_p50_m=places.share(0.5),
             place_error_p95_m=places.share(0.95),
             place_error_max_m=places.share(1.0),

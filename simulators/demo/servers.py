@@ -10,10 +10,12 @@ import urllib.request
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final
+from typing import Final, Literal
 
 from simulators.demo.broker import free_port
 from simulators.demo.processes import DemoError, Process, Stage, wait_for
+
+StoreKind = Literal["influxdb", "victoriametrics"]
 
 _READY_S: Final = 60.0
 _ANSWER_S: Final = 10.0

@@ -17,7 +17,7 @@ the station, writes its lake as well, and only then feeds the store, from the jo
 
 - **Telegraf at its best**: version 1.37 built with only the plug-ins it needs, `metric_batch_size` 20,000,
   `flush_interval` 100 ms, 10,000 undelivered messages with as many in flight at the broker, a buffer that those cannot
-  fill, a persistent session, no compression. With its defaults it carries a fraction of this.
+  fill, a persistent session, no compression.
 - **The point writer** is the script that people write: paho takes JSON, `influxdb-client` makes points of it and writes
   batches of 1,000. It acknowledges messages before they are stored.
 - *Disk of the store* is what its folder takes right after it was stopped; InfluxDB then still has a part in its

@@ -165,6 +165,10 @@ def test_killed_again_and_again_under_load(tmp_path: Path, mosquitto: Callable[.
                     collector.start()
                 store.start()
                 wait_state(collector, "the store to be back", lambda s: s["state"] == "up" and s["lag_blocks"] < 50)
+                if kind == "victoriametrics" and round_ != 1:
+                    # The one who knew the life before must see that this is another; killed sooner, it could not.
+                    lives = round_ // 2 + 1
+                    wait_until(lambda lives=lives: collector.log.count("began a new life") == lives, what="a new life")  # type: ignore[misc]
                 collector.kill()
                 collector.start()
                 store.process.signal_group(signal.SIGSTOP)
@@ -175,7 +179,6 @@ def test_killed_again_and_again_under_load(tmp_path: Path, mosquitto: Callable[.
         readings = collector.wait_in_lake(collector.status()["blocks"] * 12)["stored_readings"]
         compare(read, load.blocks, readings)
         assert store_state(collector)["left_out"] == {}
-        assert "began a new life" in collector.log or kind == "influxdb"
         assert collector.log.count("store it waits") >= 1
 
 

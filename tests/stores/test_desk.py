@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from types import SimpleNamespace
+from typing import Any, cast
 
 import pytest
 
+from collector.control import Front, Parts
 from collector.stores import desk as module
 from collector.stores.config import StoreConfig
 from collector.stores.desk import StoreDesk
+from harkara_io.control_socket import ControlError
 from harkara_io.log_errors import LogBroken
 from tests.conftest import wait_until
 from tests.lake.stations import Bench
@@ -52,3 +56,21 @@ def test_a_status_that_fails_ends_neither_the_figures_nor_the_watch(
             stores.stop()
     assert len([words for words in said if "figures" in words]) == 1
     assert len([words for words in said if "states" in words]) == 1
+
+
+def test_an_order_that_nobody_waits_for_any_longer_is_carried_out(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As the answer says: a store that hangs does not take an order back."""
+    monkeypatch.setattr("collector.control.STORE_S_MAX", 0.01)
+    config = StoreConfig(name="it", kind="victoriametrics", url="http://127.0.0.1:9")
+    with Bench(tmp_path) as bench:
+        stores = StoreDesk([config], tmp_path / "stores", journal=bench.journal, lake=bench.lake, agents=tuple)
+        front = Front()
+        front._parts = cast("Parts", SimpleNamespace(stores=stores, journal=bench.journal))
+        with pytest.raises(ControlError, match="store it hangs"):
+            asyncio.run(front._store_pause({"store": "it"}))
+        pump = stores._stores["it"].pump
+        pump._do_what_was_asked()
+        assert pump.is_paused
+        stores.stop()

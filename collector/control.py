@@ -154,7 +154,8 @@ class Front:
             raise ControlError("the configuration has no store", "add a [[store]] and start the collector again")
         try:
             async with asyncio.timeout(STORE_S_MAX):
-                job = await asyncio.wrap_future(ask(parts.stores, name))
+                # Shielded: who gave the order is told that it will be done, so it must not be taken back.
+                job = await asyncio.shield(asyncio.wrap_future(ask(parts.stores, name)))
         except TimeoutError as exc:
             raise ControlError(f"store {name} hangs", "it is done as soon as it answers or its time is over") from exc
         return {"store": name, "job": job, "journal_position": parts.journal.head}

@@ -186,9 +186,8 @@ class KeptLog(ABC):
             self._shut()
             aside = log_files.finish_exchange(self.path, self._now_ns())
             self._attach()
-        except LogError:
-            raise
-        except (sqlite3.Error, OSError) as exc:
+        except (LogCorrupt, sqlite3.Error, OSError) as exc:
+            # Also of a new file that does not read as it was written: the disk is what is wrong.
             raise LogBroken(f"no new file after: {cause}: {exc}") from exc
         self._failure = None
         self._on_incident(Incident(kind=kind, moved_to=aside, kept=kept, lost=lost, detail=str(cause)))

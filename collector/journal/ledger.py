@@ -119,9 +119,14 @@ class JournalLedger:
                 return streams[key]
             except KeyError:  # dropped by another thread just now
                 pass
-        stream = self._read(lambda c: self._load(c, agent, segment))
-        self._keep(key, stream)  # type: ignore[arg-type]
-        return stream  # type: ignore[return-value]
+
+        def load(connection: sqlite3.Connection) -> Stream | None:
+            stream = self._load(connection, agent, segment)
+            # Still under the journal's lock: kept after it, it could take the place of what a commit wrote meanwhile.
+            self._keep(key, stream)
+            return stream
+
+        return self._read(load)  # type: ignore[return-value]
 
     def stored_digest(self, agent: str, segment: int, seq: int) -> StoredDigest | None:
         """What is remembered of a stored block; None when it is not kept."""

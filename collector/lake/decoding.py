@@ -20,11 +20,16 @@ def decode_all(blocks: Sequence[bytes]) -> Batch:
 
     Returns:
         The batch; blocks that cannot be decoded stand in ``rejected`` by their index.
+
+    Raises:
+        MemoryError: No block is to blame for it: the same ones decode when there is room again.
     """
     try:
         batch = decode_many(blocks, check_digest=False)
         # Made once here: the decoder makes them anew whenever they are asked for.
         return dataclasses.replace(batch, blocks=list(batch.blocks))
+    except MemoryError:
+        raise
     except Exception:  # noqa: BLE001 - logged, and looked into below
         # A fault of the decoder, not of the block. The good blocks must pass all the same.
         _log.exception("the decoder failed on %d blocks; trying them one at a time", len(blocks))
@@ -41,6 +46,8 @@ def decode_all(blocks: Sequence[bytes]) -> Batch:
 def _fault(block: bytes) -> BlockRejected | None:
     try:
         decode_many([block], check_digest=False)
+    except MemoryError:
+        raise
     except Exception as exc:  # noqa: BLE001 - whatever it is, it must not stop the blocks behind
         return BlockRejected(RejectReason.BAD_BODY, f"{type(exc).__name__}: {exc}")
     return None

@@ -123,8 +123,8 @@ class Projector:
     def run(self, stop: threading.Event) -> None:
         """Project until ``stop`` is set (and ``wake`` called), then commit what is staged.
 
-        A full or failing disk does not end it: what was staged is dropped, the journal still has it, and it is tried
-        again after a growing pause. Told once when it begins and once when it is over.
+        A full or failing disk does not end it, nor does a lack of memory: what was staged is dropped, the journal still
+        has it, and it is tried again after a growing pause. Told once when it begins and once when it is over.
         """
         pause_s = 0.0
         while not stop.is_set():
@@ -135,7 +135,7 @@ class Projector:
                     pause_s = 0.0
                 if not busy:
                     self._rest(stop, self._pause_s())
-            except (OSError, duckdb.Error, LogError) as exc:
+            except (OSError, MemoryError, duckdb.Error, LogError) as exc:
                 if not pause_s:
                     _log.exception("the lake cannot be written; the journal keeps everything until it can")
                 pause_s = min(max(1.0, 2 * pause_s), 60.0)

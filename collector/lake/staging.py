@@ -119,7 +119,9 @@ class TableStaging:
             with contextlib.suppress(OSError, pa.ArrowException):
                 self._written()
         for held in self._open.values():
-            held.writer.close()
+            # Closing writes the footer, which a full disk does not take either.
+            with contextlib.suppress(OSError, pa.ArrowException):
+                held.writer.close()
             held.path.unlink(missing_ok=True)
         for file in self._whole:
             file.path.unlink(missing_ok=True)
@@ -153,10 +155,14 @@ class TableStaging:
 
     def _start(self, day: int) -> _Open:
         path = self.incoming / f"{self.table.name}-{day}-{uuid.uuid4().hex}.parquet"
-        return _Open(path, pq.ParquetWriter(path, self.table.arrow, compression="zstd", write_page_checksum=True))
+        try:
+            return _Open(path, pq.ParquetWriter(path, self.table.arrow, compression="zstd", write_page_checksum=True))
+        except OSError:
+            path.unlink(missing_ok=True)
+            raise
 
     def _close(self, day: int) -> None:
-        held = self._open.pop(day)
+        held = self._open[day]
         held.writer.close()
         self.disk.sync_file(held.path)
         folder = self.data / "main" / self.table.name
@@ -166,6 +172,7 @@ class TableStaging:
         make_folder(self.disk, folder)
         target = folder / f"{uuid.uuid4().hex}.parquet"
         self.disk.rename(held.path, target)
+        del self._open[day]  # not before: `forget` must find a file that could not be finished
         self._whole.append(StagedFile(self.table, target, held.rows, target.stat().st_size))
 
 

@@ -156,8 +156,8 @@ class StoreDesk:
         for served in self._stores.values():
             self._begin(f"pump-{served.config.name}", lambda pump=served.pump: pump.run(self._stop))  # type: ignore[misc]
         if self._stores:
-            self._begin("stores-watch", self._watch)
-            self._begin("stores-health", lambda: self._tell_health(status))
+            self._begin("stores-watch", lambda: self._now_and_then("the stores' states", self._watch))
+            self._begin("stores-health", lambda: self._now_and_then("figures", lambda: self._tell_health(status)))
 
     def stop(self) -> None:
         """End; what is not sent yet is sent after the next start. The journal and the lake may be closed then."""
@@ -270,24 +270,33 @@ class StoreDesk:
             "health_missed": served.health.missed,
         }
 
-    def _watch(self) -> None:
+    def _now_and_then(self, what: str, look: Callable[[], None]) -> None:
+        """Do it every `WATCH_S` until the end; one round that fails does not end the others, and is said once."""
+        trouble = ""
         while not self._stop.wait(WATCH_S):
-            for name, served in self._stores.items():
-                state = served.state(self._journal.head, self._clock_ns())
-                if (line := served.herald.news(state, time.monotonic())) is not None:
-                    _log.warning("store %s %s", name, line)
+            try:
+                look()
+            except Exception as exc:  # noqa: BLE001 - logged
+                if (words := f"{type(exc).__name__}: {exc}") != trouble:
+                    _log.exception("%s: not now, it is tried again", what)
+                trouble = words
+            else:
+                trouble = ""
+
+    def _watch(self) -> None:
+        for name, served in self._stores.items():
+            state = served.state(self._journal.head, self._clock_ns())
+            if (line := served.herald.news(state, time.monotonic())) is not None:
+                _log.warning("store %s %s", name, line)
 
     def _tell_health(self, status: Callable[[], Mapping[str, Any]]) -> None:
-        while not self._stop.wait(WATCH_S):
-            due = [
-                each for each in self._stores.values() if each.config.health_every_s > 0 and self._is_due(each.health)
-            ]
-            if not due:
-                continue
-            told = status()
-            for served in due:
-                served.health.due_s = time.monotonic() + served.config.health_every_s
-                self._tell(served, told)
+        due = [each for each in self._stores.values() if each.config.health_every_s > 0 and self._is_due(each.health)]
+        if not due:
+            return
+        told = status()
+        for served in due:
+            served.health.due_s = time.monotonic() + served.config.health_every_s
+            self._tell(served, told)
 
     def _tell(self, served: Served, status: Mapping[str, Any]) -> None:
         now_ns, health = self._clock_ns(), served.health

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import logging
 import threading
 from collections.abc import Sequence
@@ -52,14 +51,24 @@ class Maker:
             return self._encode(readings)
 
     def of(self, entries: Sequence[JournalEntry]) -> Made:
-        """Lines of blocks, of the first alone where a fault of ours stands in the way of all."""
+        """Lines of blocks, of the first alone where a fault of ours stands in the way of all.
+
+        Raises:
+            MemoryError: No block is to blame for it, so none is left out.
+        """
         try:
             return self._of(entries)
+        except MemoryError:
+            raise
         except Exception:  # noqa: BLE001 - logged; those behind must pass
             _log.exception("store %s: no lines of %d blocks from %d", self._name, len(entries), entries[0].position)
         first = entries[0]
-        with contextlib.suppress(Exception):
+        try:
             return self._of([first])
+        except MemoryError:
+            raise
+        except Exception as exc:  # noqa: BLE001 - told in full above
+            _log.error("store %s: block %d is left out: %s: %s", self._name, first.position, type(exc).__name__, exc)
         return Made(first.position, Lines((), 0), Tally(1, 0, {"fault": first.readings}))
 
     def _of(self, entries: Sequence[JournalEntry]) -> Made:

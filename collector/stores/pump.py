@@ -36,6 +36,9 @@ from collector.stores.watch import Pulses, Watch
 
 _log: Final = logging.getLogger(__name__)
 
+FAULT_PAUSE_S: Final = 1.0
+"""Pause after a step that failed in a way nobody foresaw, whatever wakes the pump meanwhile. [s]"""
+
 LIVE_PER_FILLED: Final = 3
 """Pieces of new readings sent for one of a back-fill, while there are both."""
 
@@ -84,6 +87,8 @@ class Pump:
         self.options = options
         self.written_trouble = ""
         """Why the offset cannot be written."""
+        self.fault: NeedsPerson | Unreachable | None = None
+        """What went wrong in the last step that nobody foresaw; None when it went well."""
         self._journal, self._lake, self._maker = journal, lake, Maker(name, encode)
         self._file, self._clock_s, self._delivers = file, clock_s, delivers
         self._wake = threading.Event()
@@ -131,7 +136,7 @@ class Pump:
     @property
     def trouble(self) -> Busy | NeedsPerson | Unreachable | None:
         """Why nothing goes to the store at the moment; None when all is well."""
-        return self.courier.trouble or self.watch.trouble
+        return self.fault or self.courier.trouble or self.watch.trouble
 
     @property
     def forgets(self) -> str:
@@ -208,26 +213,38 @@ class Pump:
 
     def run(self, stop: threading.Event) -> None:
         """Serve the store until ``stop`` is set and `wake` was called."""
-        self._save()
-        self._look_at_oldest()
-        self.courier.start()
         try:
-            while not stop.is_set():
-                self._wake.clear()
-                try:
-                    busy = self.step()
-                except Exception:  # noqa: BLE001 - logged
-                    # Whatever it is, the other stores, the lake and receipts go on, and so does this one if it can.
-                    _log.exception("store %s: a step failed; it is tried again", self.name)
-                    busy = False
-                if not busy and not stop.is_set():
-                    self._wake.wait(self._pause_s())
-        finally:
-            self.courier.stop(1.0)
-            self._filling.stop()
-            self._collect()
-            self._settle()
             self._save()
+            self.courier.start()
+            try:
+                self._go_on(stop)
+            finally:
+                self.courier.stop(1.0)
+                self._filling.stop()
+                self._collect()
+                self._settle()
+                self._save()
+        except Exception as exc:  # noqa: BLE001 - logged, and shown in the state
+            self.fault = NeedsPerson(f"its thread has ended, start the collector again: {_shown(exc)}")
+            _log.exception("store %s is served no more until the collector is started again", self.name)
+
+    def _go_on(self, stop: threading.Event) -> None:
+        """Step after step; one that fails is tried again, and what fails is said once."""
+        while not stop.is_set():
+            self._wake.clear()
+            try:
+                busy = self.step()
+            except Exception as exc:  # noqa: BLE001 - logged
+                # Whatever it is, the other stores, the lake and receipts go on, and so does this one if it can.
+                fault = Unreachable(f"a fault of ours, it is tried again: {_shown(exc)}")
+                if fault != self.fault:
+                    _log.exception("store %s: a step failed; it is tried again", self.name)
+                self.fault = fault
+                stop.wait(FAULT_PAUSE_S)
+                continue
+            self.fault = None
+            if not busy and not stop.is_set():
+                self._wake.wait(self._pause_s())
 
     def wake(self) -> None:
         """Look at once whether there is something to do."""
@@ -236,6 +253,7 @@ class Pump:
     def step(self) -> bool:
         """One round. Returns whether there may be more to do at once."""
         self._do_what_was_asked()
+        self._look_at_oldest()
         if self.watch.ask_if_due():
             self._new_life()
         self._collect()
@@ -244,7 +262,6 @@ class Pump:
             self._save()
         self._read_back()
         if self.is_paused or not self.courier.has_room or not self.watch.may_send:
-            self._look_at_oldest()
             return False
         if not self._back.may_send(self._clock_s()) or (self.forgets and self.courier.waiting):
             return False
@@ -255,8 +272,10 @@ class Pump:
         return True
 
     def _look_at_oldest(self) -> None:
-        """Learn since when the store lacks something, while nothing is sent that would tell."""
-        if not self._last_received_ns and (waiting := self._journal.read(self._next, blocks_max=1, bytes_max=1)):
+        """Learn since when the store lacks something, before anything is sent that would tell."""
+        if self._last_received_ns or self._next >= self._journal.head:
+            return
+        if waiting := self._journal.read(self._next, blocks_max=1, bytes_max=1):
             self._last_received_ns = waiting[0].received_at_ns
 
     def _pause_s(self) -> float:
@@ -342,6 +361,8 @@ class Pump:
             return  # What is on the way lies before the gap; the mark may pass it only once that has arrived.
         # From the safe mark: what is not safe yet could no longer be sent again from the journal.
         behind, note = self._live.safe, self._lake.note
+        if note.identity == self._offset.identity and note.position < gone_to:
+            return  # Rows that rotted, not trimmed ones: what the lake has not got yet would be in no back-fill.
         _log.warning(
             "store %s: the journal no longer has blocks %d to %d; the lake has", self.name, behind + 1, gone_to
         )
@@ -384,3 +405,7 @@ class Pump:
             if not self.written_trouble:
                 _log.error("store %s: its offset cannot be written: %s", self.name, exc)
             self.written_trouble = str(exc)
+
+
+def _shown(exc: Exception) -> str:
+    return f"{type(exc).__name__}: {exc}".partition("\n")[0]

@@ -176,7 +176,10 @@ class Outbox(OutboxReading):
                 done.append(group)
 
             self._change(work, pages=8 + need // FORMAT.page_bytes + self._riding_pages())
+            # Only now: the work may be undone and run again, and what it forgets must be told to it each time.
             self._riding = rest[-1]
+            if not self._riding:
+                self._forgetting.clear()
             return Committed(tuple(done[-1].refs), done[-1].accepted)
 
     def apply(self, actions: Sequence[AgentAction]) -> bool:
@@ -244,7 +247,6 @@ class Outbox(OutboxReading):
         if not left:
             for segment in self._forgetting:
                 settle.forget(connection, state, segment)
-            self._forgetting = set()
         return left
 
     def _riding_pages(self) -> int:

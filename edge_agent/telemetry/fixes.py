@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from typing import Final
 
@@ -40,4 +41,5 @@ def _value(number: Number | None, factors: Mapping[str, float]) -> float | None:
         return None
     value = number.value
     plain = value.mantissa * 10.0**value.exponent if isinstance(value, Scaled) else value
-    return plain * factors.get(number.unit, 1.0)
+    # What is no number places nothing: NaN is how an autopilot says that it does not know.
+    return plain * factors.get(number.unit, 1.0) if math.isfinite(plain) else None

@@ -8,6 +8,7 @@ import signal
 import subprocess
 import sys
 import threading
+from collections.abc import Sequence
 from contextlib import closing
 from decimal import Decimal
 from pathlib import Path
@@ -23,6 +24,7 @@ from collector.lake.maintenance import Maintenance
 from collector.lake.numerals import decimal_text
 from collector.lake.progress import ProjectorOptions
 from collector.lake.query import Query, run_query
+from device_profiles.wire.bulk import Batch, decode_many
 from device_profiles.wire.intervals import IntervalSet
 from device_profiles.wire.model import Column, LossReason, LossRecord, TextEvent
 from tests.conftest import wait_until
@@ -385,3 +387,33 @@ def test_a_round_that_fails_before_anything_is_staged_is_done_again(
             bench.projector.wake()
             thread.join()
         assert bench.rows() == readings_of(blocks)
+
+
+def test_memory_that_is_short_for_a_moment_makes_no_block_undecodable(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    blocks = [block(seq) for seq in range(1, 6)]
+    short = [True]
+
+    def decode_in_little_memory(data: Sequence[bytes], *, check_digest: bool = True) -> Batch:
+        if short:
+            raise MemoryError
+        return decode_many(data, check_digest=check_digest)
+
+    monkeypatch.setattr("collector.lake.decoding.decode_many", decode_in_little_memory)
+    with Bench(tmp_path) as bench:
+        store(bench.journal, blocks)
+        stop, told = threading.Event(), []
+        monkeypatch.setattr("collector.lake.projector._log.exception", lambda *words: told.append(words))
+        thread = threading.Thread(target=bench.projector.run, args=(stop,))
+        thread.start()
+        try:
+            wait_until(lambda: told or bench.poison.found, what="the first round to fail")
+            short.clear()
+            wait_until(lambda: bench.projector.stats().position == 5, what="the lake to have everything")
+        finally:
+            stop.set()
+            bench.projector.wake()
+            thread.join()
+        assert bench.rows() == readings_of(blocks)
+        assert not bench.poison.found

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import shutil
 import tempfile
+import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -19,6 +20,7 @@ from collector.stores.offset import OffsetFile
 from collector.stores.options import PumpOptions
 from collector.stores.ports import Busy, NeedsPerson, Unreachable
 from collector.stores.pump import Pump
+from tests.conftest import wait_until
 from tests.lake.stations import BEGIN_NS, Bench, block, store
 from tests.stores.small_store import FLUSH_S, SmallStore, small_pump, truth
 
@@ -360,3 +362,91 @@ def test_it_is_known_since_when_a_store_that_never_answered_lacks_something(worl
     assert world.pump.lag_s(BEGIN_NS + 90 * 10**9) == 90
     world.finish()
     assert world.pump.lag_s(BEGIN_NS + 90 * 10**9) == 0
+
+
+def test_memory_that_is_short_for_a_moment_leaves_no_block_out(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    encode = world.pump._maker._encode
+    short = [True]
+
+    def encode_in_little_memory(readings):  # type: ignore[no-untyped-def]
+        if short:
+            raise MemoryError
+        return encode(readings)
+
+    monkeypatch.setattr(world.pump._maker, "_encode", encode_in_little_memory)
+    world.blocks(3)
+    with pytest.raises(MemoryError):
+        world.pump.step()
+    short.clear()
+    world.finish()
+    assert world.store.on_disk == truth(world.made)
+    assert not world.pump.tally.left_out
+
+
+def test_a_rotted_row_lets_no_mark_pass_what_is_not_safe_in_the_store_nor_in_the_lake(world: World) -> None:
+    world.blocks(1)
+    world.bench.project()
+    # Sent and answered for, not safe yet; the lake has not got it yet either.
+    world.blocks(2)
+    world.work(3)
+    assert (world.pump.sent, world.pump.safe, world.bench.lake.note.position) == (3, 0, 1)
+    store(world.bench.journal, [block(99, device="rotten")])
+    world.blocks(2, told=False)
+    world.bench.journal._write(lambda c: c.execute("DELETE FROM batch WHERE id = 4"))
+    world.work(3)
+    world.store.kill()
+    world.work(3)
+    world.bench.project()
+    world.finish()
+    assert world.store.on_disk == truth(world.made)
+
+
+def test_a_fault_at_every_step_is_shown_said_once_and_over_when_it_is_over(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pulse, read = world.store.pulse, world.bench.journal.read
+    asked: list[int] = []
+    said: list[str] = []
+
+    def broken(*_: object, **__: object) -> object:
+        asked.append(1)
+        raise ZeroDivisionError("nobody foresaw this")
+
+    world.blocks(3, told=False)
+    # The journal cannot be read when the thread begins, and then the store's answer breaks us.
+    monkeypatch.setattr(world.bench.journal, "read", broken)
+    monkeypatch.setattr(world.store, "pulse", broken)
+    monkeypatch.setattr("collector.stores.pump._log.exception", lambda *words: said.append(str(words)))
+    stop = threading.Event()
+    thread = threading.Thread(target=world.pump.run, args=(stop,))
+    thread.start()
+    try:
+        wait_until(lambda: len(asked) >= 2, what="it to be tried again")
+        assert isinstance(world.pump.trouble, Unreachable)
+        assert "ZeroDivisionError: nobody foresaw this" in world.pump.trouble.words
+        assert len(said) == 1
+        # Whatever wakes it: it does not turn as fast as it can.
+        before = len(asked)
+        until_s = time.monotonic() + 0.5
+        while time.monotonic() < until_s:
+            world.pump.wake()
+            time.sleep(0.001)
+        assert len(asked) - before <= 3
+        monkeypatch.setattr(world.bench.journal, "read", read)
+        monkeypatch.setattr(world.store, "pulse", pulse)
+        wait_until(lambda: world.pump.sent == 3, what="it to be served again")
+        assert world.pump.trouble is None
+    finally:
+        stop.set()
+        world.pump.wake()
+        thread.join()
+
+
+def test_a_pump_whose_thread_has_ended_needs_a_person(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    def no_thread() -> None:
+        raise RuntimeError("can't start new thread")
+
+    monkeypatch.setattr(world.pump.courier, "start", no_thread)
+    world.pump.run(threading.Event())
+    assert isinstance(world.pump.trouble, NeedsPerson)
+    assert "can't start new thread" in world.pump.trouble.words

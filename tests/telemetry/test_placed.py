@@ -221,3 +221,20 @@ def test_a_late_sensor_without_a_source_is_a_mistake(tmp_path: Path) -> None:
     )
     with pytest.raises(ConfigError, match="latency_s goes with place_from"):
         load(file)
+
+
+def test_an_attitude_that_is_no_number_places_nothing() -> None:
+    clock = Stopped()
+    placed = PlacedQueue({"air": Placing(None, "drone")}, clock)
+
+    def unknown(at_s: float) -> Sample:
+        angles = (Number(name, "rad", float("nan")) for name in ("roll", "pitch", "yaw"))
+        return Sample(int(at_s * S), int(at_s * S), tuple(angles))
+
+    placed.put("drone", unknown(0.5))
+    placed.put("air", reading(1.0))
+    placed.put("drone", unknown(1.5))
+    clock.now_s += WAIT_S
+    placed.release()
+    (found,) = taken(placed, "air")
+    assert (found["roll"].value, found["roll"].reason) == (None, "no_fix")

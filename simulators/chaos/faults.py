@@ -264,7 +264,7 @@ def agent_disk_failing(site: Site, random: Random) -> None:
     station = _station(site, random)
     site.deafen(station)
     _limit_for(site, station.process, resource.RLIMIT_FSIZE, random.uniform(0.5, 3.0))
-    site.hearing(station)
+    site.hearing_when_it_keeps(station)
 
 
 def agent_disk_full(site: Site, random: Random) -> None:
@@ -273,7 +273,7 @@ def agent_disk_full(site: Site, random: Random) -> None:
     site.deafen(station)
     with filled(station.card):
         time.sleep(random.uniform(0.5, 3.0))
-    site.hearing(station)
+    site.hearing_when_it_keeps(station)
 
 
 def collector_disk_failing(site: Site, random: Random) -> None:

@@ -6,13 +6,10 @@ import contextlib
 import time
 from collections.abc import Iterator
 from random import Random
-from typing import Final
 
 from simulators.chaos.site import Site, Station
 from simulators.demo.processes import DemoError
 from simulators.host_trouble.host import Disk, Host
-
-_KEEPS_S: Final = 20.0
 
 
 def agent_disk_read_only(site: Site, random: Random) -> None:
@@ -60,18 +57,7 @@ def _disk_for(site: Site, random: Random, disk: Disk) -> None:
         host.set_disk(disk)
         time.sleep(random.uniform(0.5, 3.0))
         host.set_disk("fine")
-    _wait_until_it_keeps(station)
-    site.hearing(station)
-
-
-def _wait_until_it_keeps(station: Station) -> None:
-    """An agent asks a disk again only now and then; until it knows that it is well, its devices wait."""
-    deadline_s = time.monotonic() + _KEEPS_S
-    while time.monotonic() < deadline_s:
-        status = station.status()
-        if status is not None and status["disk"] == "ok":
-            return
-        time.sleep(0.1)
+    site.hearing_when_it_keeps(station)
 
 
 @contextlib.contextmanager

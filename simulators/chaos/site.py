@@ -23,6 +23,7 @@ from simulators.demo.processes import DemoError, Process, Stage, run_harkara, wa
 from simulators.host_trouble.host import Host, build, can_build
 from simulators.link_proxy import LinkProxy
 
+_KEEPS_S: Final = 20.0
 UNCOMMITTED_NS: Final = 2_000_000_000
 """What a dying agent may have read and not committed: a group commit of 0.5 s, and what lay on the line. [ns]"""
 _START_S: Final = 60.0
@@ -293,6 +294,23 @@ class Site:
         for each in self.deaf:
             if each.agent == station.number and each.to_ns is None:
                 each.to_ns = time.time_ns()
+
+    def hearing_when_it_keeps(self, station: Station) -> None:
+        """The same after trouble of its disk: once what waited for the disk meanwhile is committed, too.
+
+        An agent asks a disk again only now and then. Until it has, a kill takes more with it than one group.
+        """
+        commits: int | None = None
+        deadline_s = time.monotonic() + _KEEPS_S
+        while time.monotonic() < deadline_s:
+            status = station.status()
+            if status is not None and status["disk"] == "ok":
+                # The first commit may have begun before the disk was well; the one after it has the rest.
+                commits = status["commits"] if commits is None else commits
+                if status["commits"] >= commits + 2 and not status["queued"]:
+                    break
+            time.sleep(0.1)
+        self.hearing(station)
 
     def kill(self, process: Process) -> None:
         """SIGKILL."""

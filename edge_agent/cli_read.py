@@ -10,7 +10,6 @@ from typing import Any
 from edge_agent import config as configuration
 from harkara_io import control_socket
 from harkara_io.control_socket import NotRunning
-from harkara_io.errors import ConfigError, nearest_hint
 
 
 def run(args: argparse.Namespace) -> int:
@@ -21,13 +20,7 @@ def run(args: argparse.Namespace) -> int:
         ControlError: The agent refused.
     """
     config = configuration.load(args.config)
-    device = next((each for each in config.device if each.id == args.device), None)
-    if device is None:
-        raise ConfigError(
-            f"no device `{args.device}`",
-            file=args.config,
-            hint=nearest_hint(args.device, [d.id for d in config.device]),
-        )
+    device = configuration.device_named(config, args.device, args.config)
     try:
         found = control_socket.call(
             config.socket_used, "read", timeout_s=args.seconds + 10, device=device.id, patience_s=args.seconds

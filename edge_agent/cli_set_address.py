@@ -18,7 +18,7 @@ from edge_agent.finding.moving import Moved, NotMoved, move_probe, move_slave
 from edge_agent.settings_devices import Device, ModbusDevice, Sdi12Device
 from harkara_io import control_socket
 from harkara_io.control_socket import NotRunning
-from harkara_io.errors import ConfigError, nearest_hint
+from harkara_io.errors import ConfigError
 
 
 def run(args: argparse.Namespace) -> int:
@@ -30,10 +30,7 @@ def run(args: argparse.Namespace) -> int:
         NotMoved: The device did not answer, or stayed.
     """
     config = configuration.load(args.config)
-    device = next((each for each in config.device if each.id == args.device), None)
-    if device is None:
-        hint = nearest_hint(args.device, [each.id for each in config.device])
-        raise ConfigError(f"no device `{args.device}`", file=args.config, hint=hint)
+    device = configuration.device_named(config, args.device, args.config)
     try:
         control_socket.call(config.socket_used, "ping")
     except NotRunning:

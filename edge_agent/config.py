@@ -23,7 +23,7 @@ from edge_agent import settings, settings_devices, settings_power, settings_seri
 from edge_agent.config_devices import AnyDevice, Device, Table, driver_problem, share_a_bus
 from edge_agent.config_power import Power, check_power
 from harkara_io import toml_config
-from harkara_io.errors import ConfigError, ConfigProblem
+from harkara_io.errors import ConfigError, ConfigProblem, nearest_hint
 from harkara_io.toml_lines import key_lines
 
 AgentId = Annotated[str, StringConstraints(pattern=r"^[a-z0-9-]{3,40}$")]
@@ -124,6 +124,23 @@ class Config(Table):
                     others = ", ".join(sorted(known - {each.id})) or "none"
                     raise ValueError(f"device `{each.id}`: {key} names another device; there are {others}")
         return devices
+
+
+def device_named(config: settings.Config, name: str, file: Path) -> settings_devices.Device:
+    """The device of that id, for commands about one.
+
+    Args:
+        config: As loaded.
+        name: What the user wrote.
+        file: Where the configuration was read from.
+
+    Raises:
+        ConfigError: There is none; names the nearest.
+    """
+    devices = {device.id: device for device in config.device}
+    if name not in devices:
+        raise ConfigError(f"no device `{name}`", file=file, hint=nearest_hint(name, devices))
+    return devices[name]
 
 
 def load(path: Path) -> settings.Config:

@@ -15,8 +15,6 @@ METRES_PER_DEGREE: Final = 111_320.0
 
 PLACE_CHANNELS: Final = ("east", "north", "elevation", "ground_speed")
 """Channels that tell of the station itself, not of the world around it. [m], [m/s]"""
-POSITION_CHANNELS: Final = ("latitude", "longitude", "altitude", "height_above_ground", "ground_elevation")
-"""The same as receivers and autopilots say it. [°], [m]"""
 
 FOLLOWING: Final = {
     # Soil at probe depth follows the air by two fifths, around the mean of the plains.

@@ -87,7 +87,7 @@ class Projector:
         self._skipped_before: Final = self._note.skipped
         self._oldest_staged_s: float | None = None
         self._marked_s = 0.0
-        self._wanted = 0
+        self._wanted: list[int] = []
         self._change = threading.Condition()
 
     def stats(self) -> ProjectorStats:
@@ -116,9 +116,12 @@ class Projector:
         """Wait until everything journalled so far is committed in the lake. False when time ran out."""
         target = self._journal.head
         with self._change:
-            self._wanted = max(self._wanted, target)
+            self._wanted.append(target)
             self._change.notify_all()
-            return self._change.wait_for(lambda: self._stats.position >= target, timeout_s)
+            try:
+                return self._change.wait_for(lambda: self._stats.position >= target, timeout_s)
+            finally:
+                self._wanted.remove(target)
 
     def run(self, stop: threading.Event) -> None:
         """Project until ``stop`` is set (and ``wake`` called), then commit what is staged.
@@ -252,12 +255,17 @@ class Projector:
         rows, waited_s = self._lake.staged(READING), time.monotonic() - self._oldest_staged_s
         options = self._options
         return (
-            self._wanted > self._stats.position
+            self._is_wanted()
             or rows >= options.rows_max
             or self._lake.staged(BLOCK) >= options.rows_max // 64
             or waited_s >= options.flush_after_s
             or (rows >= options.large_rows and waited_s >= options.large_after_s)
         )
+
+    def _is_wanted(self) -> bool:
+        """Whether what somebody waits for is staged whole: a commit for each round on the way would only delay it."""
+        with self._change:
+            return any(self._stats.position < target <= self._note.position for target in self._wanted)
 
     def _commit(self) -> None:
         if self._oldest_staged_s is None:

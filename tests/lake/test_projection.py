@@ -284,6 +284,47 @@ def test_flush_waits_for_what_is_journalled(tmp_path: Path) -> None:
             thread.join()
 
 
+def test_who_waits_for_a_backlog_gets_it_in_one_commit(tmp_path: Path) -> None:
+    blocks = [block(seq) for seq in range(1, 31)]
+    options = ProjectorOptions(flush_after_s=3600, poll_s=3600, round_readings=1)
+    with Bench(tmp_path, options=options) as bench:
+        store(bench.journal, blocks)
+        stop = threading.Event()
+        thread = threading.Thread(target=bench.projector.run, args=(stop,))
+        thread.start()
+        try:
+            assert bench.projector.flush(60)
+            assert bench.projector.stats().commits == 1
+            assert bench.rows() == readings_of(blocks)
+        finally:
+            stop.set()
+            bench.projector.wake()
+            thread.join()
+
+
+def test_who_asks_later_never_makes_wait_who_asked_before(tmp_path: Path) -> None:
+    options = ProjectorOptions(flush_after_s=3600, poll_s=3600, round_readings=1)
+    with Bench(tmp_path, options=options) as bench:
+        store(bench.journal, [block(seq) for seq in range(1, 4)])
+        first = threading.Thread(target=bench.projector.flush, args=(60,))
+        later = []
+        first.start()
+        for seq in range(4, 200):
+            # The head, for which each new one waits, goes on before every round.
+            store(bench.journal, [block(seq)])
+            later.append(threading.Thread(target=bench.projector.flush, args=(60,)))
+            later[-1].start()
+            bench.projector.step()
+            first.join(0.02)
+            if not first.is_alive():
+                break
+        assert not first.is_alive()
+        while bench.projector.step():
+            pass
+        for each in later:
+            each.join()
+
+
 CHILD = """
 import sys
 from pathlib import Path

@@ -15,6 +15,7 @@ from typing import Any, Final
 import paho.mqtt.client as mqtt
 from paho.mqtt.enums import CallbackAPIVersion
 
+from device_profiles.wire.digest import block_digest, computed_digest
 from simulators.chaos.configs import COLLECTOR_USER, agent_name, agent_toml, collector_toml, secret
 from simulators.chaos.small_disk import can_mount, small_disk
 from simulators.demo.accounts import ask
@@ -206,15 +207,14 @@ class Site:
         return Station(number, folder, process, gauge, link, begin_ns, host)
 
     def _listen_along(self) -> mqtt.Client:
-        """Overhear blocks, so that they can be said again later."""
+        """Overhear whole blocks, so that they can be said again later."""
         client = self.client("listener", COLLECTOR_USER)
 
         def on_connect(client: mqtt.Client, *_: object) -> None:
             client.subscribe("harkara/1/+/block", qos=0)
 
         def on_message(_client: mqtt.Client, _data: object, message: mqtt.MQTTMessage) -> None:
-            self.blocks.append((message.topic, bytes(message.payload)))
-            del self.blocks[:-_KEPT_BLOCKS]
+            keep_whole(self.blocks, message.topic, bytes(message.payload))
 
         client.on_connect = on_connect
         client.on_message = on_message
@@ -368,3 +368,10 @@ def _well(status: dict[str, Any] | None) -> bool:
         and status["disk"] == "ok"
         and all(device["state"] == "up" for device in status["devices"])
     )
+
+
+def keep_whole(kept: list[tuple[str, bytes]], topic: str, payload: bytes) -> None:
+    """Keep a whole block; the garbage and the damaged ones of other cycles are on these topics too."""
+    if block_digest(payload) == computed_digest(payload):
+        kept.append((topic, payload))
+        del kept[:-_KEPT_BLOCKS]

@@ -11,7 +11,9 @@ from pathlib import Path
 
 import pytest
 
+from device_profiles.wire.digest import seal
 from simulators.chaos.faults import FAULTS, NEED_MOUNT, possible
+from simulators.chaos.site import keep_whole
 from simulators.chaos.small_disk import can_mount, filled, small_disk
 from tests.demo.test_demo import processes_that_name
 
@@ -43,6 +45,14 @@ def test_fifty_cycles_lose_nothing(tmp_path: Path) -> None:
 
 def run(*words: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run([*COMMAND, *words], capture_output=True, text=True, timeout=60, check=False)
+
+
+def test_only_whole_blocks_are_kept_to_be_said_again() -> None:
+    """Other cycles publish garbage on the same topics, an empty message among it, which cannot be damaged further."""
+    whole, kept = seal(b"anything"), list[tuple[str, bytes]]()
+    for payload in (b"", b"\0", whole[:-1], whole[:-1] + b"!", whole):
+        keep_whole(kept, "harkara/1/a/block", payload)
+    assert kept == [("harkara/1/a/block", whole)]
 
 
 def test_kinds_are_listed_each_with_a_sentence() -> None:

@@ -18,7 +18,7 @@ from collector.stores.batches import readings_of
 from collector.stores.delivery import Delivery
 from collector.stores.http_store import HttpOptions
 from collector.stores.influxdb import InfluxDB
-from collector.stores.line_protocol import Encoder
+from collector.stores.encoder import Encoder
 from collector.stores.mapping import MappingOptions, Store
 from collector.stores.ports import Readings, StoreClient, Stored
 from collector.stores.quarantine import Quarantine
@@ -29,6 +29,7 @@ from simulators.demo.processes import Stage
 from simulators.demo.servers import Store as Server
 from simulators.demo.servers import find_server, start_influxdb, start_victoria_metrics
 
+KINDS: Final[tuple[Store, ...]] = ("victoriametrics", "influxdb")
 STATIONS: Final = 20
 SHAPE: Final = Shape(128, 15)
 _PER_STATION: Final = 12
@@ -49,9 +50,15 @@ def run(seconds: float = 20.0) -> dict[str, Any]:
     blocks = _blocks()
     result: dict[str, Any] = {
         "about": f"{STATIONS} stations, {SHAPE.columns} values a line; servers on the same cores.",
-        "encode": _encoded(readings_of(decode_many(blocks)), "victoriametrics"),
-        "encode_with_a_gap_in_each_row": _encoded(_with_gaps(readings_of(decode_many(blocks))), "victoriametrics"),
-        "targets": {"encode.values_per_cpu_s": ">= 4,000,000", "victoriametrics.values_per_s": ">= 2,500,000"},
+        **{
+            f"encode_for_{kind}{ending}": _encoded(change(readings_of(decode_many(blocks))), kind)
+            for kind in KINDS
+            for ending, change in (("", lambda same: same), ("_with_a_gap_in_each_row", _with_gaps))
+        },
+        "targets": {
+            **{f"encode_for_{kind}.values_per_cpu_s": ">= 4,000,000" for kind in KINDS},
+            "victoriametrics.values_per_s": ">= 2,500,000",
+        },
     }
     with tempfile.TemporaryDirectory() as folder, Stage(Path(folder) / "logs") as stage:
         if find_server("victoria-metrics"):

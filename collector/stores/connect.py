@@ -47,10 +47,10 @@ def connect(config: StoreConfig, *, timeout_s: float | None = None) -> Client:
             gzip=config.gzip,
             ca_file="" if config.ca_file is None else str(config.ca_file),
         )
-        precision = config.mapping().precision_name
         if config.kind == "influxdb":
+            precision = config.mapping().precision_name
             return InfluxDB(options, org=config.org, bucket=config.bucket, precision=precision)
-        return VictoriaMetrics(options, precision=precision)
+        return VictoriaMetrics(options)
     except ValueError as exc:
         raise ConfigError(f"store {config.name}: {exc}") from exc
     except OSError as exc:

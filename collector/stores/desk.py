@@ -17,9 +17,9 @@ from collector.lake.ports import JournalEntry, JournalSource
 from collector.stores.config import StoreConfig
 from collector.stores.connect import PULSE_S_MAX, Client, connect
 from collector.stores.delivery import Delivery
+from collector.stores.encoder import Encoder
 from collector.stores.errors import StoreRefused
 from collector.stores.health import health_lines
-from collector.stores.line_protocol import Encoder
 from collector.stores.offset import Job, OffsetFile
 from collector.stores.options import PumpOptions
 from collector.stores.ports import SeriesFacts, Stored
@@ -301,7 +301,7 @@ class StoreDesk:
     def _tell(self, served: Served, status: Mapping[str, Any]) -> None:
         now_ns, health = self._clock_ns(), served.health
         is_well = served.state(self._journal.head, now_ns).word in {UP, BEHIND}
-        lines = health_lines(status, served.sites.of, now_ns // served.config.mapping().unit_ns)
+        lines = health_lines(status, served.sites.of, now_ns, served.encoder.options)
         if not is_well or not isinstance(health.client.write(lines), Stored):
             health.missed += 1
 

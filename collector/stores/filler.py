@@ -13,7 +13,7 @@ import duckdb
 from collector.stores.backfill import BackFill, FilledPiece
 from collector.stores.courier import Piece
 from collector.stores.cursor import Tally
-from collector.stores.line_protocol import Encoded
+from collector.stores.encoder import Encoded
 from collector.stores.offset import Job
 from collector.stores.ports import Readings
 

@@ -125,7 +125,8 @@ class HttpStore:
             packer = zlib.compressobj(1, wbits=_GZIP)
             body = packer.compress(body) + packer.flush()
             headers["Content-Encoding"] = "gzip"
-        return self._call("POST", f"{self._base}{path}?{urlencode(query)}", headers, body)
+        asked = f"?{urlencode(query)}" if query else ""
+        return self._call("POST", f"{self._base}{path}{asked}", headers, body)
 
     def get(self, path: str, *, read_max: int = READ_MAX) -> HttpAnswer | Unreachable | NeedsPerson:
         """Ask for something at the root of the host, below any path of the store's."""

@@ -11,8 +11,8 @@ from collector.lake.decoding import decode_all
 from collector.lake.ports import JournalEntry
 from collector.stores.batches import readings_of
 from collector.stores.cursor import Tally
+from collector.stores.encoder import Encoded
 from collector.stores.filler import Encode
-from collector.stores.line_protocol import Encoded
 from collector.stores.lines import Lines
 from collector.stores.ports import Readings
 

@@ -1,8 +1,9 @@
-"""Names in line protocol: escaped where the format can hold them, told apart where it cannot."""
+"""Names in what stores take: escaped where a format can hold them, told apart where line protocol cannot."""
 
 from __future__ import annotations
 
 import hashlib
+import json
 import re
 from collections.abc import Mapping
 from typing import Final
@@ -21,7 +22,7 @@ _RESERVED: Final = re.compile(r"_|time\Z|db\Z")
 
 def measurement(name: str) -> str:
     """A measurement as it is written; a line that begins with a number sign would be a comment."""
-    return _held(name, comment=name.startswith("#")).translate(_COMMA_SPACE)
+    return _held_measurement(name).translate(_COMMA_SPACE)
 
 
 def key(name: str) -> str:
@@ -43,6 +44,16 @@ def head(measurement_name: str, tags: Mapping[str, str]) -> str:
     return measurement(measurement_name) + pairs
 
 
+def metric(measurement_name: str, field: str, tags: Mapping[str, str]) -> str:
+    """A series in VictoriaMetrics' import format: its labels as JSON.
+
+    They are what that server makes of the same names in line protocol, so that one series has one name either way.
+    """
+    labels = {"__name__": f"{_held_measurement(measurement_name)}_{_held(field)}"}
+    labels |= {_held(name): _same_signs(tags[name]) for name in sorted(tags) if tags[name]}
+    return json.dumps(labels, ensure_ascii=False, separators=(",", ":"))
+
+
 def text_value(text: str) -> str:
     """A text as the value of a field; the end of a line in it becomes a sign, since it would end the line."""
     return f'"{text.translate(_TEXT)}"'
@@ -51,6 +62,10 @@ def text_value(text: str) -> str:
 def digest(text: str) -> str:
     """Eight digits that tell a name from those that look like it, the same on every machine."""
     return hashlib.blake2s(text.encode("utf-8", "surrogatepass"), digest_size=4).hexdigest()
+
+
+def _held_measurement(name: str) -> str:
+    return _held(name, comment=name.startswith("#"))
 
 
 def _held(name: str, *, comment: bool = False) -> str:

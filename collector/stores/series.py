@@ -25,8 +25,8 @@ class StoreSeries:
 
     Attributes:
         number: Counts the series of an encoder from 0.
-        head: What its lines begin with: measurement and tags, escaped.
-        field: Its field, escaped.
+        head: What names it in its lines: measurement and tags as line protocol has them, or all its labels as JSON.
+        field: Its field as line protocol has it; empty where its name stands among the labels.
     """
 
     number: int
@@ -85,14 +85,19 @@ class SeriesNames:
             return self._owners[name][1]
         if len(self._owners) >= self._options.series_max:
             return None
-        head = naming.head(place.measurement, place.tags)
-        # Thousands of lines share a head: one text for all of them.
-        head = self._heads.setdefault(head, head)
-        series = StoreSeries(len(self._owners), head, naming.key(place.field + ending))
+        series = self._series(place, ending)
         self._owners[name] = (owner, series)
         if holder != owner:
             self._show(facts, wanted, name)
         return series
+
+    def _series(self, place: Place, ending: str) -> StoreSeries:
+        number, field = len(self._owners), place.field + ending
+        if self._options.store == "victoriametrics":
+            return StoreSeries(number, naming.metric(place.measurement, field, place.tags), "")
+        head = naming.head(place.measurement, place.tags)
+        # Many series share a head: one text for all of them.
+        return StoreSeries(number, self._heads.setdefault(head, head), naming.key(field))
 
     def _show(self, facts: SeriesFacts, wanted: str, own: str) -> None:
         self.told_apart_total += 1

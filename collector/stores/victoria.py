@@ -5,12 +5,13 @@ from __future__ import annotations
 import re
 import time
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from typing import Final
 
 from collector.stores.answers import answer_of
 from collector.stores.http_store import HttpAnswer, HttpOptions, HttpStore
 from collector.stores.influxdb import METRICS_MAX
-from collector.stores.mapping import UNIT_NS, PrecisionName
+from collector.stores.mapping import UNIT_NS
 from collector.stores.metrics_text import Figure, figures
 from collector.stores.ports import Answer, BadLines, NeedsPerson, Pulse, Unreachable
 from collector.stores.probe import Probe
@@ -18,6 +19,11 @@ from collector.stores.probe import Probe
 _BEGAN: Final = ("vm_app_start_timestamp", "process_start_time_seconds")
 _GROWING: Final = ("vm_rows_inserted_total", "vm_http_requests_total", "vm_tcplistener_read_bytes_total")
 """What only grows while a process lives."""
+
+_OURS: Final = "vmimport"
+"""What its figures call the format that we send."""
+
+_INFLUX_PATH: Final = re.compile(r"/influx/?\Z")
 
 _IGNORED: Final = ("vm_rows_ignored_total", "vm_rows_invalid_total")
 _NO_SUCH_WAY: Final = re.compile(
@@ -30,31 +36,24 @@ class VictoriaMetrics:
     """A `StoreClient` for one VictoriaMetrics, single or cluster.
 
     Args:
-        options: How the store is reached; the path of a cluster is ``/insert/0/influx``.
-        precision: Of the times in the lines.
-        database: Becomes a tag ``db`` of all lines; empty for none.
+        options: How the store is reached; the path of a cluster is ``/insert/0/prometheus``, and one that ends in
+            ``/influx`` is understood so.
         now_s: UTC Unix time. [s]
     """
 
-    def __init__(
-        self,
-        options: HttpOptions,
-        *,
-        precision: PrecisionName = "ms",
-        database: str = "",
-        now_s: Callable[[], float] = time.time,
-    ) -> None:
-        self._store = HttpStore(options)
-        self._query = {"precision": precision, **({"db": database} if database else {})}
-        self._unit_ns = UNIT_NS[precision]
+    def __init__(self, options: HttpOptions, *, now_s: Callable[[], float] = time.time) -> None:
+        self._store = HttpStore(replace(options, url=_INFLUX_PATH.sub("/prometheus", options.url)))
         self._now_s = now_s
         self._began = ""
         self._again = 0
         self._counts: dict[str, float] = {}
 
     def write(self, body: bytes) -> Answer:
-        """Send lines; stored means in its memory: for a few seconds a kill still loses them."""
-        got = self._store.post("/api/v2/write", self._query, body)
+        """Send lines of its import format; stored means in its memory: for a few seconds a kill still loses them.
+
+        A line that it cannot read it drops, says so in its log and counts it: `pulse` tells.
+        """
+        got = self._store.post("/api/v1/import", {}, body)
         if not isinstance(got, HttpAnswer):
             return got
         answer = answer_of(self._store, got, self._now_s)
@@ -69,7 +68,7 @@ class VictoriaMetrics:
             return found
         ignored: dict[str, int] = {}
         for each in found:
-            if each.name in _IGNORED and (each.labels.get("type", "influx") == "influx"):
+            if each.name in _IGNORED and each.labels.get("type", _OURS) == _OURS:
                 reason = each.labels.get("reason", "invalid")
                 ignored[reason] = ignored.get(reason, 0) + round(each.number)
         return Pulse(self._life(found), {reason: count for reason, count in ignored.items() if count})
@@ -106,7 +105,7 @@ class VictoriaMetrics:
 
     def has(self, line: bytes) -> bool | None:
         """Whether it gives back the series of a line about its time; None where reading is closed to us."""
-        probe = Probe.of(line, self._unit_ns)
+        probe = Probe.of(line, UNIT_NS["ms"])
         got = None if probe is None else self._store.get(probe.victoria_path())
         if not isinstance(got, HttpAnswer) or got.status != 200 or got.is_page:
             return None

@@ -1,7 +1,8 @@
-"""A reader of line protocol of the tests' own, written from the format's description."""
+"""Readers of what stores are sent, of the tests' own, written from the formats' descriptions."""
 
 from __future__ import annotations
 
+import json
 import re
 from dataclasses import dataclass
 
@@ -65,3 +66,34 @@ def point(line: str) -> Point:
 def points(pieces: tuple[bytes, ...]) -> list[Point]:
     assert all(piece.endswith(b"\n") for piece in pieces)
     return [point(line) for piece in pieces for line in piece.decode().removesuffix("\n").split("\n")]
+
+
+@dataclass(frozen=True)
+class Sample:
+    """One number of VictoriaMetrics' import format."""
+
+    labels: tuple[tuple[str, str], ...]
+    time_ms: int
+    value: float
+
+    @property
+    def name(self) -> str:
+        return dict(self.labels)["__name__"]
+
+
+def _labels(pairs: list[tuple[str, object]]) -> dict[str, object]:
+    assert len({key for key, _ in pairs}) == len(pairs), "a label twice"
+    return dict(pairs)
+
+
+def samples(pieces: tuple[bytes, ...]) -> list[Sample]:
+    assert all(piece.endswith(b"\n") for piece in pieces)
+    found: list[Sample] = []
+    for line in b"".join(pieces).decode().removesuffix("\n").split("\n"):
+        series = json.loads(line, object_pairs_hook=_labels, parse_constant=lambda word: 1 / 0)
+        assert list(series) == ["metric", "values", "timestamps"]
+        assert all(series["metric"].values()), "a label without a value"
+        assert all(isinstance(value, float) for value in series["values"]), "a number that is no float"
+        labels = tuple(sorted(series["metric"].items()))
+        found += [Sample(labels, *each) for each in zip(series["timestamps"], series["values"], strict=True)]
+    return found

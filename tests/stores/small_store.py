@@ -11,7 +11,7 @@ from random import Random
 from collector.lake.lake import Lake
 from collector.lake.ports import JournalSource
 from collector.stores.courier import Trouble
-from collector.stores.line_protocol import Encoder
+from collector.stores.encoder import Encoder
 from collector.stores.lines import Lines
 from collector.stores.mapping import MappingOptions
 from collector.stores.offset import OffsetFile

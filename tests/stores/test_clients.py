@@ -40,7 +40,7 @@ def influxdb(url: str, **options: object) -> StoreClient:
 
 def victoria(url: str, **options: object) -> StoreClient:
     made = HttpOptions(url, authorization=f"Bearer {TOKEN}", **options)  # type: ignore[arg-type]
-    return VictoriaMetrics(made, database="field", now_s=lambda: NOW_S)
+    return VictoriaMetrics(made, now_s=lambda: NOW_S)
 
 
 @pytest.fixture(params=[influxdb, victoria])
@@ -76,11 +76,11 @@ def test_lines_arrive_as_they_are_with_the_token_on_one_connection(make: Make, s
     assert store.connections == 1
     for request in store.requests:
         url = urlsplit(request.target)
-        assert (request.method, url.path, request.body) == ("POST", "/insert/0/influx/api/v2/write", LINES)
+        assert (request.method, request.body) == ("POST", LINES)
         assert request.headers["authorization"].endswith(f" {TOKEN}")
-        assert parse_qs(url.query) in (
-            {"org": ["o g"], "bucket": ["b&ket"], "precision": ["ns"]},
-            {"precision": ["ms"], "db": ["field"]},
+        assert (url.path, parse_qs(url.query)) in (
+            ("/insert/0/influx/api/v2/write", {"org": ["o g"], "bucket": ["b&ket"], "precision": ["ns"]}),
+            ("/insert/0/prometheus/api/v1/import", {}),
         )
 
 
@@ -331,7 +331,7 @@ def test_figures_tell_life_and_what_was_ignored(store: HostileStore) -> None:
             200,
             f"# HELP x y\nvm_app_start_timestamp {began}\nprocess_start_time_seconds 5\n"
             f'influxdb_uptime_seconds{{id="a"}} {up}\nvm_rows_ignored_total{{reason="big_timestamp"}} 3\n'
-            'vm_rows_ignored_total{reason="nan_value"} 0\nvm_rows_invalid_total{type="influx"} 2\n'
+            'vm_rows_ignored_total{reason="nan_value"} 0\nvm_rows_invalid_total{type="vmimport"} 2\n'
             'vm_rows_invalid_total{type="graphite"} 9\nbroken{ 1\nodd NaN\n',
         )
 

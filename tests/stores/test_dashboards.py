@@ -15,10 +15,10 @@ from typing import Any, Final
 import numpy as np
 import pytest
 
+from collector.stores.encoder import Encoder
 from collector.stores.health import health_lines
 from collector.stores.http_store import HttpOptions
 from collector.stores.influxdb import InfluxDB
-from collector.stores.line_protocol import Encoder
 from collector.stores.mapping import MappingOptions
 from collector.stores.ports import Readings, SeriesFacts, StoreClient, Stored
 from collector.stores.unit_suffix import unit_suffix
@@ -146,11 +146,11 @@ def fill(client: StoreClient, store: Store) -> Truth:
     with closing(client):
         for piece in encoder.encode(readings).lines.pieces:
             assert client.write(piece) == Stored()
-        unit = 10**9 if store == "influxdb" else 1000
         for minute in range(1, MINUTES):
             at_s = truth.begin_s + 60 * minute
             truth.health[at_s] = status(minute)
-            assert client.write(health_lines(status(minute), lambda _agent: SITE, at_s * unit)) == Stored()
+            lines = health_lines(status(minute), lambda _agent: SITE, at_s * 10**9, encoder.options)
+            assert client.write(lines) == Stored()
     return truth
 
 

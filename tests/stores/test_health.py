@@ -5,21 +5,25 @@ from __future__ import annotations
 import json
 import urllib.parse
 import urllib.request
+from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 from collector.stores.health import health_lines
+from collector.stores.mapping import MappingOptions
 from tests.collector.harness import collector_process
 from tests.conftest import Mosquitto, wait_until
+from tests.stores.made import NOW_NS
+from tests.stores.reader import samples
 from tests.stores.servers import victoria_metrics
 from tests.stores.test_dashboards import status
 
 
 def test_one_line_for_each_and_only_numbers() -> None:
     told = status(3) | {"agents": [*status(3)["agents"], status(3)["agents"][0] | {"agent": "new", "alive": None}]}
-    lines = health_lines(told, lambda agent: f"site of {agent}", 1_780_000_000_000).decode().splitlines()
+    lines = health_lines(told, lambda agent: f"site of {agent}", NOW_NS, MappingOptions()).decode().splitlines()
     assert [line.split(",", 1)[0].split(" ", 1)[0] for line in lines] == [
         "harkara_collector",
         "harkara_agent",
@@ -29,10 +33,15 @@ def test_one_line_for_each_and_only_numbers() -> None:
     assert "up=0.0" in lines[1]
     # An agent that said neither birth nor death is neither up nor down.
     assert "up=" not in lines[2]
-    assert all(line.endswith(" 1780000000000") for line in lines)
+    assert all(line.endswith(f" {NOW_NS}") for line in lines)
     for line in lines:
         fields = line.rsplit(" ", 2)[1]
         assert all("." in pair.split("=")[1] or "e" in pair.split("=")[1] for pair in fields.split(","))
+    metrics = MappingOptions(store="victoriametrics", precision="s")
+    told_again = samples((health_lines(told, lambda agent: f"site of {agent}", NOW_NS + 5 * 10**8, metrics),))
+    assert {each.time_ms for each in told_again} == {NOW_NS // 10**6}
+    assert Counter(dict(each.labels)["__name__"].rpartition("_up")[0] for each in told_again)["harkara_agent"] == 1
+    assert len(told_again) == sum(line.rsplit(" ", 2)[1].count("=") for line in lines)
 
 
 @pytest.mark.broker

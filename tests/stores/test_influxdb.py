@@ -17,9 +17,9 @@ import numpy as np
 import pytest
 
 from collector.stores.delivery import Delivery
+from collector.stores.encoder import Encoded, Encoder
 from collector.stores.http_store import HttpOptions
 from collector.stores.influxdb import InfluxDB as Client
-from collector.stores.line_protocol import Encoded, Encoder
 from collector.stores.lines import Lines
 from collector.stores.mapping import MappingOptions
 from collector.stores.ports import NeedsPerson, Pulse, Readings, SeriesFacts, Stored, TextReading, Unreachable

@@ -7,9 +7,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from collector.stores.encoder import Encoder
 from collector.stores.http_store import HttpOptions
 from collector.stores.influxdb import InfluxDB
-from collector.stores.line_protocol import Encoder
 from collector.stores.mapping import MappingOptions, Store
 from collector.stores.ports import NeedsPerson, Readings, SeriesFacts, Stored
 from collector.stores.probe import Probe
@@ -38,12 +38,14 @@ def line_of(kind: Store) -> bytes:
 def test_a_probe_reads_back_what_the_encoder_wrote() -> None:
     probe = Probe.of(line_of("influxdb"), 1)
     assert probe is not None
-    assert probe.tags == {"device": HARD, "site": "agent, one", "t=": "x,y "}
-    assert (probe.measurement, probe.at_ns) == ("reading", AT_NS)
-    assert probe.field.startswith(HARD)
+    field = probe.labels["_field"]
+    named = {"device": HARD, "site": "agent, one", "t=": "x,y "}
+    assert probe == Probe({"_measurement": "reading", "_field": field, **named}, AT_NS)
+    assert field.startswith(HARD)
+    assert Probe.of(line_of("victoriametrics"), 1) == Probe({"__name__": f"reading_{field}", **named}, AT_NS)
 
 
-@pytest.mark.parametrize("line", [b"", b"m", b"m f", b"m f=1", b"m f=1 x", b"\xff"])
+@pytest.mark.parametrize("line", [b"", b"m", b"m f", b"m f=1", b"m f=1 x", b"\xff", b'{"metric":{}'])
 def test_what_is_no_line_is_no_probe(line: bytes) -> None:
     assert Probe.of(line, 1) is None
 
@@ -60,7 +62,7 @@ def test_victoria_metrics_gives_it_back_and_is_not_taken_for_an_influxdb(tmp_pat
         assert client.has(line) is False
         assert client.write(line) == Stored()
         wait_until(lambda: client.has(line), what="the value")
-        assert client.has(line.replace(b"site=agent", b"site=urgent")) is False
+        assert client.has(line.replace(b"agent, one", b"urgent, one")) is False
         store.kill()
         assert client.has(line) is None
         client.close()

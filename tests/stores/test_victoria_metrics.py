@@ -12,8 +12,8 @@ from pathlib import Path
 import numpy as np
 
 from collector.stores.delivery import Delivery
+from collector.stores.encoder import Encoder
 from collector.stores.http_store import HttpOptions
-from collector.stores.line_protocol import Encoder
 from collector.stores.lines import Lines
 from collector.stores.mapping import MappingOptions
 from collector.stores.ports import NeedsPerson, Pulse, SeriesFacts, Stored, Unreachable
@@ -101,31 +101,39 @@ def values_in(address: str) -> int:
     return sum(map(len, exported(address, raw=True).values()))
 
 
-def ignored(client: VictoriaMetrics) -> int:
-    pulse = client.pulse()
-    return sum(pulse.ignored.values()) if isinstance(pulse, Pulse) else -1
+def pulse(client: VictoriaMetrics) -> Pulse:
+    answer = client.pulse()
+    assert isinstance(answer, Pulse)
+    return answer
 
 
-def test_bad_lines_are_found_and_what_it_drops_in_silence_is_seen(tmp_path: Path) -> None:
+def test_what_it_drops_in_silence_is_seen(tmp_path: Path) -> None:
     encoder = Encoder(MappingOptions(store="victoriametrics"), str, clock_ns=lambda: NOW_NS)
     rows = [(0, NOW_NS - 10**9 * number, float(number)) for number in range(1000)]
-    good = encoder.encode(readings([facts()], rows)).lines.pieces[0].splitlines(keepends=True)
-    bad = [b'no\\ line "at" all\n', b"reading,device=d1 level_m= 5\n"]
-    mixed = b"".join([*good[:300], bad[0], *good[300:], bad[1]])
+    good = encoder.encode(readings([facts()], rows)).lines.pieces[0]
     with victoria_metrics(tmp_path / "data") as address:
         client = VictoriaMetrics(HttpOptions(address))
-        quarantine = Quarantine(tmp_path / "refused.jsonl")
-        delivery = Delivery(client, quarantine)
-        assert delivery.send(Lines((mixed,), 1002)) == Stored()
-        wait_until(lambda: values_in(address) == len(good), what="the good lines")
-        assert [line.encode() + b"\n" for entry in quarantine.entries() for line in entry.lines] == bad
-        assert delivery.requests == 3
+        delivery = Delivery(client, Quarantine(tmp_path / "refused.jsonl"))
+        assert delivery.send(Lines((good + b"no line at all\n",), 2)) == Stored()
+        wait_until(lambda: values_in(address) == 1000, what="the good lines")
+        assert pulse(client).ignored == {"invalid": 1}
         assert ["-dedup.minScrapeInterval=1ms" in line for line in client.advice()] == [True]
         # Three days ahead of the store's own clock: taken, and dropped.
         ahead = (time.time_ns() + 3 * 86_400 * 10**9) // 10**6
-        assert delivery.send(Lines((b"reading,device=d9 level_m=1.0 %d\n" % ahead,), 1)) == Stored()
-        wait_until(lambda: ignored(client) == 1, what="a row in the count of those it ignored")
+        late = b'{"metric":{"__name__":"level_m","device":"d9"},"values":[1.0],"timestamps":[%d]}\n' % ahead
+        assert delivery.send(Lines((late,), 1)) == Stored()
+        wait_until(lambda: sum(pulse(client).ignored.values()) == 2, what="a row in the count of those it ignored")
         client.close()
         lost = VictoriaMetrics(HttpOptions(address + "/elsewhere"))
-        assert isinstance(lost.write(good[0]), NeedsPerson)
+        assert isinstance(lost.write(good), NeedsPerson)
         lost.close()
+
+
+def test_addresses_of_before_go_on(tmp_path: Path) -> None:
+    """A cluster's address ended in /influx while it was sent line protocol."""
+    with victoria_metrics(tmp_path / "data") as address:
+        for ending in ("", "/", "/influx", "/influx/", "/prometheus"):
+            client = VictoriaMetrics(HttpOptions(address + ending))
+            line = b'{"metric":{"__name__":"m","device":"d"},"values":[1.0],"timestamps":[%d]}\n' % (NOW_NS // 10**6)
+            assert client.write(line) == Stored(), ending
+            client.close()

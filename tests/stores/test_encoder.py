@@ -11,12 +11,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from collector.stores.digits import inexact
-from collector.stores.line_protocol import Encoded, Encoder
+from collector.stores.encoder import Encoded, Encoder
+from collector.stores.import_form import VALUES_A_LINE
 from collector.stores.lines import PIECE_BYTES_MAX, PIECE_LINES_MAX
 from collector.stores.mapping import MappingOptions, Store
 from collector.stores.ports import Readings, SeriesFacts, TextReading
 from tests.stores.made import NOW_NS, facts, readings
-from tests.stores.reader import Point, point, points
+from tests.stores.reader import Point, point, points, samples
 
 STORES: tuple[Store, ...] = ("influxdb", "victoriametrics")
 HARD = ["a,b", "a b", "a=b", 'say "so"', "वर्षा मिमी", "#hash", "a.b-c", "two\nlines", "ends in \\", "time", "_field"]
@@ -35,12 +36,22 @@ def encoded(given: Readings, store: Store = "influxdb", **options: object) -> En
 def values(result: Encoded) -> dict[tuple[str, str, int], float | str]:
     """By device, field and time; nothing may be there twice."""
     found: dict[tuple[str, str, int], float | str] = {}
-    for each in points(result.lines.pieces):
-        for name, value in each.fields:
-            key = dict(each.tags)["device"], name, each.time
-            assert key not in found
-            found[key] = value
+    for device, name, time, value in told(result):
+        assert (device, name, time) not in found
+        found[device, name, time] = value
     return found
+
+
+def told(result: Encoded) -> list[tuple[str, str, int, float | str]]:
+    pieces = result.lines.pieces
+    if pieces and pieces[0].startswith(b'{"metric"'):
+        return [
+            (dict(each.labels)["device"], each.name.removeprefix("reading_"), each.time_ms, each.value)
+            for each in samples(pieces)
+        ]
+    return [
+        (dict(each.tags)["device"], name, each.time, value) for each in points(pieces) for name, value in each.fields
+    ]
 
 
 def test_the_readings_of_one_device_and_time_share_a_line() -> None:
@@ -108,12 +119,16 @@ def test_any_names_make_readable_lines_and_never_one_series_of_two(
     given_rows = [(number, 0, float(number)) for number in range(len(names))]
     encoder = Encoder(MappingOptions(store=store, tags=("agent", "device")), str, clock_ns=lambda: NOW_NS)
     result = encoder.encode(readings(table, given_rows))
-    found = [
-        (each.measurement + "_" + name if store == "victoriametrics" else (each.measurement, name), each.tags, value)
-        for each in points(result.lines.pieces)
-        for name, value in each.fields
-    ]
-    assert sorted(value for *_, value in found) == [float(number) for number in range(len(names))]
+    found: list[tuple[object, object, float | str]] = (
+        [(each.name, each.labels, each.value) for each in samples(result.lines.pieces)]
+        if store == "victoriametrics"
+        else [
+            ((each.measurement, name), each.tags, value)
+            for each in points(result.lines.pieces)
+            for name, value in each.fields
+        ]
+    )
+    assert sorted(float(value) for *_, value in found) == [float(number) for number in range(len(names))]
     assert len({each[:2] for each in found}) == len(names) == len(encoder.names)
 
 
@@ -123,6 +138,24 @@ def test_what_the_format_can_hold_comes_back_as_it_was(name: str) -> None:
     (each,) = points(encoded(readings(table, [(0, 1, 2.0)])).lines.pieces)
     assert dict(each.tags)["device"] == name
     assert each.fields == ((name + "_m", 2.0),)
+
+
+@pytest.mark.parametrize("name", HARD)
+def test_a_series_has_the_labels_that_its_line_would_have(name: str) -> None:
+    """Who changes nothing but Harkara's version goes on with the series that are there."""
+    given_readings = readings([SeriesFacts(name, name, "", name, "m")], [(0, 10**6, 2.0)])
+    (line,) = points(encoded(given_readings).lines.pieces)
+    (sample,) = samples(encoded(given_readings, "victoriametrics").lines.pieces)
+    assert dict(sample.labels) == {"__name__": f"{line.measurement}_{line.fields[0][0]}", **dict(line.tags)}
+
+
+def test_a_long_series_is_several_lines_in_the_order_of_time() -> None:
+    rows = [(0, number * 10**6, number / 7) for number in range(2 * VALUES_A_LINE + 1)]
+    result = encoded(readings([facts()], rows), "victoriametrics")
+    assert result.lines.count == 3
+    assert [(each.time_ms, each.value) for each in samples(result.lines.pieces)] == [
+        (at_ns // 10**6, value) for _, at_ns, value in rows
+    ]
 
 
 def test_names_that_become_one_are_told_apart_the_same_way_in_any_order_and_shown() -> None:

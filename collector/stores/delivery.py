@@ -13,8 +13,9 @@ from dataclasses import dataclass
 from typing import Final
 
 from collector.stores import line_text, refusals
+from collector.stores.lane import Lane
 from collector.stores.lines import Lines
-from collector.stores.ports import BadLines, Busy, NeedsPerson, StoreClient, Stored, TooLarge, Unreachable
+from collector.stores.ports import Answer, BadLines, Busy, NeedsPerson, StoreClient, Stored, TooLarge, Unreachable
 from collector.stores.quarantine import Quarantine
 
 SEARCH_MAX: Final = 120
@@ -49,6 +50,7 @@ class Delivery:
     Args:
         client: The store.
         quarantine: Where refused lines go.
+        beside: More ways to the store, for pieces sent at the same time.
         monotonic_s: A clock that only rises. [s]
 
     Attributes:
@@ -58,9 +60,15 @@ class Delivery:
     """
 
     def __init__(
-        self, client: StoreClient, quarantine: Quarantine, *, monotonic_s: Callable[[], float] = time.monotonic
+        self,
+        client: StoreClient,
+        quarantine: Quarantine,
+        *,
+        beside: Sequence[Lane] = (),
+        monotonic_s: Callable[[], float] = time.monotonic,
     ) -> None:
         self._client = client
+        self._beside = beside
         self._quarantine = quarantine
         self._monotonic_s = monotonic_s
         self._fields: dict[tuple[str, str], tuple[float, str]] = {}
@@ -76,26 +84,45 @@ class Delivery:
 
     def send(self, lines: Lines) -> Outcome:
         """Send all pieces. Anything but stored says why to stop here; send all of them again then."""
-        for piece in lines.pieces:
-            outcome = self._settle(piece)
-            if not isinstance(outcome, Stored):
-                return outcome
+        for first in range(0, len(lines.pieces), 1 + len(self._beside)):
+            self._forget()
+            bodies = [self._without_refused(piece) for piece in lines.pieces[first : first + 1 + len(self._beside)]]
+            for body, answer in zip(bodies, self._write_together(bodies), strict=True):
+                outcome = self._settle(body, answer)
+                if not isinstance(outcome, Stored):
+                    return outcome
         return Stored()
 
-    def _settle(self, piece: bytes) -> Outcome:
-        self._forget()
+    def close(self) -> None:
+        """Let all ways to the store go."""
+        self._client.close()
+        for lane in self._beside:
+            lane.close()
+
+    def _write_together(self, bodies: Sequence[bytes]) -> list[Answer | None]:
+        """The answer to each; None for what must be cut before it is sent, or is empty."""
+        size_max = self._size_max[1] if self._size_max else max(map(len, bodies))
+        if len(bodies) == 1 or not all(0 < len(body) <= size_max for body in bodies):
+            return [None] * len(bodies)
+        self.requests += len(bodies)
+        under_way = [lane.write(body) for lane, body in zip(self._beside, bodies[1:], strict=False)]
+        own = self._client.write(bodies[0])
+        return [own, *(answer.result() for answer in under_way)]
+
+    def _settle(self, piece: bytes, answer: Answer | None) -> Outcome:
+        """Send lines until the store has all that it will ever take; with its answer to all of them if it was asked."""
         effort = _Effort()
-        waiting = [self._without_refused(piece)]
+        waiting: list[tuple[bytes, Answer | None]] = [(piece, answer)]
         while waiting:
-            body = waiting.pop()
+            body, answer = waiting.pop()
             if not body:
                 continue
-            if self._size_max is not None and len(body) > self._size_max[1]:
+            if answer is None and self._size_max is not None and len(body) > self._size_max[1]:
                 parts = list(line_text.chunks(body, self._size_max[1]))
                 if len(parts) > 1:
-                    waiting += reversed(parts)
+                    waiting += [(part, None) for part in reversed(parts)]
                     continue
-            answer = self._write(body)
+            answer = answer or self._write(body)
             if isinstance(answer, Stored):
                 effort.stored = True
                 self._unexplained = 0
@@ -109,10 +136,10 @@ class Delivery:
                 rest = answer
             if not isinstance(rest, list):
                 return rest
-            waiting += rest
+            waiting += [(part, None) for part in rest]
         return Stored()
 
-    def _write(self, body: bytes) -> Outcome | BadLines | TooLarge:
+    def _write(self, body: bytes) -> Answer:
         self.requests += 1
         return self._client.write(body)
 

@@ -20,6 +20,7 @@ from collector.stores.delivery import Delivery
 from collector.stores.encoder import Encoder
 from collector.stores.errors import StoreRefused
 from collector.stores.health import health_lines
+from collector.stores.lane import LANES, Lane
 from collector.stores.offset import Job, OffsetFile
 from collector.stores.options import PumpOptions
 from collector.stores.ports import SeriesFacts, Stored
@@ -66,7 +67,6 @@ class Served:
     quarantine: Quarantine
     encoder: Encoder
     pulses: Client
-    writes: Client
     herald: Herald
     sites: Sites
     health: Health
@@ -124,7 +124,8 @@ class StoreDesk:
             encoder.names.of_table([facts])
         writes, pulses = connect(config), connect(config, timeout_s=PULSE_S_MAX)
         quarantine = Quarantine(self._folder / f"{config.name}.quarantine", keep_mb=config.quarantine_mb)
-        delivery = Delivery(writes, quarantine)
+        beside = [Lane(config.name, connect(config)) for _ in range(LANES - 1)]
+        delivery = Delivery(writes, quarantine, beside=beside)
         pump = Pump(
             config.name,
             journal=self._journal,
@@ -142,7 +143,7 @@ class StoreDesk:
             ),
         )
         health = Health(connect(config, timeout_s=PULSE_S_MAX))
-        return Served(config, pump, delivery, quarantine, encoder, pulses, writes, Herald(), sites, health)
+        return Served(config, pump, delivery, quarantine, encoder, pulses, Herald(), sites, health)
 
     def __bool__(self) -> bool:
         return bool(self._stores)
@@ -168,7 +169,7 @@ class StoreDesk:
         for thread in self._threads:
             thread.join(max(0.0, until_s - time.monotonic()))
         for served in self._stores.values():
-            served.writes.close()
+            served.delivery.close()
             served.pulses.close()
             served.health.client.close()
 

@@ -15,6 +15,9 @@ PIECE_LINES_MAX: Final = 20_000
 PIECE_BYTES_MAX: Final = 4_000_000
 """Of one request, unless a single line is longer. [byte]"""
 
+SHARED_BYTES_MIN: Final = 128 << 10
+"""From here on lines are cut in two at least, so that a store can be sent both at a time. [byte]"""
+
 
 @dataclass(frozen=True, slots=True)
 class Lines:
@@ -35,7 +38,7 @@ class Lines:
 
 
 def cut(parts: Sequence[pl.Series]) -> Lines:
-    """Cut columns of lines into pieces, in their order."""
+    """Cut columns of lines into pieces, in their order. What is worth it comes in two or more."""
     count = sum(map(len, parts))
     if not count:
         return Lines((), 0)
@@ -51,8 +54,12 @@ def cut(parts: Sequence[pl.Series]) -> Lines:
 def _marks(ends: npt.NDArray[np.int64], count: int) -> list[int]:
     """First line of each piece, and the end."""
     marks = [0]
+    whole = int(ends[-1] - ends[0])
+    # Half of them and a line more, so that no third piece is left over.
+    half = -(-whole // 2) + int(np.diff(ends).max())
+    most = min(PIECE_BYTES_MAX, half if whole >= SHARED_BYTES_MIN else whole)
     while marks[-1] < count:
         first = marks[-1]
-        fits = int(np.searchsorted(ends, ends[first] + PIECE_BYTES_MAX, side="right")) - 1
+        fits = int(np.searchsorted(ends, ends[first] + most, side="right")) - 1
         marks.append(min(max(fits, first + 1), first + PIECE_LINES_MAX, count))
     return marks

@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 import re
 import socket
+import threading
+from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -16,6 +18,7 @@ from collector.stores import line_text, naming, refusals
 from collector.stores.delivery import FORGET_S, SEARCH_MAX, UNEXPLAINED_MAX, Delivery
 from collector.stores.http_store import HttpOptions
 from collector.stores.influxdb import InfluxDB
+from collector.stores.lane import Lane
 from collector.stores.lines import Lines
 from collector.stores.ports import Busy, NeedsPerson, Stored, Unreachable
 from collector.stores.quarantine import Quarantine
@@ -26,12 +29,16 @@ from tests.stores.hostile import Behaviour, HostileStore, answering, by_lines, h
 class Bench:
     """A delivery to a store of the test's own."""
 
-    def __init__(self, store: HostileStore, folder: Path) -> None:
+    def __init__(self, store: HostileStore, folder: Path, *, lanes: int = 1) -> None:
         self.store = store
         self.quarantine = Quarantine(folder / "refused.jsonl", keep_mb=4)
-        self.client = InfluxDB(HttpOptions(store.address, timeout_s=30), org="o", bucket="b")
+        self.client = self._connect()
         self.now_s = 0.0
-        self.delivery = Delivery(self.client, self.quarantine, monotonic_s=lambda: self.now_s)
+        beside = [Lane("it", self._connect()) for _ in range(lanes - 1)]
+        self.delivery = Delivery(self.client, self.quarantine, beside=beside, monotonic_s=lambda: self.now_s)
+
+    def _connect(self) -> InfluxDB:
+        return InfluxDB(HttpOptions(self.store.address, timeout_s=30), org="o", bucket="b")
 
     def send(self, lines: list[str], pieces: int = 1) -> object:
         size = -(-len(lines) // pieces)
@@ -50,7 +57,16 @@ def bench(tmp_path: Path) -> Iterator[Bench]:
     with hostile_store() as store:
         made = Bench(store, tmp_path)
         yield made
-        made.client.close()
+        made.delivery.close()
+
+
+@pytest.fixture
+def wide(tmp_path: Path) -> Iterator[Bench]:
+    """The same, with two requests under way at a time."""
+    with hostile_store() as store:
+        made = Bench(store, tmp_path, lanes=2)
+        yield made
+        made.delivery.close()
 
 
 def error(status: int, message: str) -> Behaviour:
@@ -94,7 +110,50 @@ def test_bad_lines_that_are_not_named_are_found_and_the_others_stored(
         assert kept.lines == wanted
         assert set(bench.aside) == set(lines) - wanted
         assert all(entry.words.endswith("there is something about it") for entry in bench.quarantine.entries())
-        bench.client.close()
+        bench.delivery.close()
+
+
+@settings(max_examples=15, deadline=None)
+@given(st.integers(1, 400), st.sets(st.integers(0, 399), max_size=4), st.integers(1, 5), st.sampled_from([10**9, 900]))
+def test_with_two_requests_at_a_time_it_is_the_same(
+    tmp_path_factory: pytest.TempPathFactory, count: int, bad: set[int], pieces: int, size_max: int
+) -> None:
+    with hostile_store() as store:
+        bench = Bench(store, tmp_path_factory.mktemp("aside"), lanes=2)
+        store.behaviour = kept = Kept("there is something about it", size_max=size_max)
+        lines = lines_of(count, frozenset(bad))
+        wanted = {line for line in lines if " bad=" not in line}
+        assert bench.send(lines, pieces) == Stored()
+        assert kept.lines == wanted
+        assert set(bench.aside) == set(lines) - wanted
+        assert len(store.requests) == bench.delivery.requests
+        bench.delivery.close()
+
+
+def test_two_pieces_are_sent_at_a_time(wide: Bench) -> None:
+    both = threading.Barrier(2)
+
+    def together(server: HostileStore, peer: socket.socket, request: hostile.Request) -> bool:
+        both.wait(60)
+        return answering(204)(server, peer, request)
+
+    wide.store.behaviour = together
+    assert wide.send(lines_of(40), pieces=4) == Stored()
+    assert sorted(wide.store.written) == sorted(line.encode() for line in lines_of(40))
+    assert wide.store.connections == 2
+
+
+def test_both_pieces_are_sent_again_when_one_of_them_is_not_stored(wide: Bench) -> None:
+    def judge(lines: list[bytes]) -> Behaviour:
+        return answering(503, Retry_After="7") if lines_of(40)[39].encode() in lines else answering(204)
+
+    wide.store.behaviour = by_lines(judge)
+    answer = wide.send(lines_of(40), pieces=2)
+    assert isinstance(answer, Busy)
+    assert answer.retry_after_s == 7
+    wide.store.behaviour = answering(204)
+    assert wide.send(lines_of(40), pieces=2) == Stored()
+    assert Counter(wide.store.written) == Counter({line.encode(): 2 for line in lines_of(40)})
 
 
 def test_a_search_ends_and_puts_the_rest_of_the_piece_aside(bench: Bench) -> None:

@@ -246,6 +246,10 @@ def test_pieces_are_bounded_and_whole() -> None:
     rows = [(0, number, number / 7) for number in range(45_000)]
     result = encoded(readings([facts("c" * 60)], rows))
     assert [piece.count(b"\n") for piece in result.lines.pieces] == [PIECE_LINES_MAX, PIECE_LINES_MAX, 5_000]
+    for store in STORES:
+        spread = [(0, number * 10**6, number / 7) for number in range(12_000)]
+        first, second = encoded(readings([facts()], spread), store).lines.pieces
+        assert abs(len(first) - len(second)) < 70_000
     long = [TextReading("a1", "d1", "", "note", number, "x" * 4000) for number in range(2_500)]
     result = encoded(readings([], [], texts=long))
     assert max(map(len, result.lines.pieces)) <= PIECE_BYTES_MAX

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import tempfile
 import time
+from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
@@ -16,9 +17,10 @@ from benchmarks.peers.meter import Meter
 from benchmarks.peers.stores import InfluxView, StoreView, VictoriaMetricsView
 from collector.stores.batches import readings_of
 from collector.stores.delivery import Delivery
+from collector.stores.encoder import Encoder
 from collector.stores.http_store import HttpOptions
 from collector.stores.influxdb import InfluxDB
-from collector.stores.encoder import Encoder
+from collector.stores.lane import LANES, Lane
 from collector.stores.mapping import MappingOptions, Store
 from collector.stores.ports import Readings, StoreClient, Stored
 from collector.stores.quarantine import Quarantine
@@ -63,16 +65,22 @@ def run(seconds: float = 20.0) -> dict[str, Any]:
     with tempfile.TemporaryDirectory() as folder, Stage(Path(folder) / "logs") as stage:
         if find_server("victoria-metrics"):
             store = start_victoria_metrics(stage, Path(folder) / "vm", options=["-dedup.minScrapeInterval=1ms"])
-            metrics = VictoriaMetrics(HttpOptions(store.address))
+            served = _Served(store, VictoriaMetricsView(store))
             result["victoriametrics"] = _stored(
-                blocks, "victoriametrics", metrics, _Served(store, VictoriaMetricsView(store)), seconds
+                blocks, "victoriametrics", lambda: VictoriaMetrics(HttpOptions(store.address)), served, seconds
             )
             stage.stop(store.process)
         if find_server("influxd"):
             influx = start_influxdb(stage, Path(folder) / "influxdb")
             options = HttpOptions(influx.address, authorization=f"Token {influx.token}")
-            client = InfluxDB(options, org=influx.org, bucket=influx.bucket)
-            result["influxdb"] = _stored(blocks, "influxdb", client, _Served(influx, InfluxView(influx)), seconds)
+            served = _Served(influx, InfluxView(influx))
+            result["influxdb"] = _stored(
+                blocks,
+                "influxdb",
+                lambda: InfluxDB(options, org=influx.org, bucket=influx.bucket),
+                served,
+                seconds,
+            )
             result["targets"]["influxdb.values_per_s"] = ">= 1,300,000"
     return result
 
@@ -114,13 +122,16 @@ def _encoded(readings: Readings, store: Store) -> dict[str, Any]:
     }
 
 
-def _stored(blocks: list[bytes], kind: Store, client: StoreClient, served: _Served, seconds: float) -> dict[str, Any]:
+def _stored(
+    blocks: list[bytes], kind: Store, connect: Callable[[], StoreClient], served: _Served, seconds: float
+) -> dict[str, Any]:
     """From blocks to the store's 204, decoding included; then what the store itself counts."""
     encoder = Encoder(MappingOptions(store=kind), str)
     values = rounds = 0
     waited_s = 0.0
     with tempfile.TemporaryDirectory() as folder, ThreadPoolExecutor(1) as sender:
-        delivery = Delivery(client, Quarantine(Path(folder) / "refused.jsonl"))
+        beside = [Lane(kind, connect()) for _ in range(LANES - 1)]
+        delivery = Delivery(connect(), Quarantine(Path(folder) / "refused.jsonl"), beside=beside)
         meter = Meter({"store": served.store.process})
         began, cpu, store_cpu = time.monotonic(), time.process_time(), meter.cpu_s()["store"]
         sending: Future[object] | None = None
@@ -134,7 +145,7 @@ def _stored(blocks: list[bytes], kind: Store, client: StoreClient, served: _Serv
         waited_s += _stored_by(sending)
         took_s, cpu_s = time.monotonic() - began, time.process_time() - cpu
         store_cpu_s = meter.cpu_s()["store"] - store_cpu
-    client.close()
+    delivery.close()
     return {
         "values_per_s": round(values / took_s),
         "values": values,

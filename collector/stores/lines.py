@@ -11,12 +11,14 @@ import numpy as np
 import numpy.typing as npt
 import polars as pl
 
+from collector.stores.lane import LANES
+
 PIECE_LINES_MAX: Final = 20_000
 PIECE_BYTES_MAX: Final = 4_000_000
 """Of one request, unless a single line is longer. [byte]"""
 
-SHARED_BYTES_MIN: Final = 128 << 10
-"""From here on lines are cut in two at least, so that a store can be sent both at a time. [byte]"""
+SHARED_BYTES_MIN: Final = 256 << 10
+"""From here on lines are cut in `LANES` at least, to be sent at the same time. [byte]"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,7 +40,7 @@ class Lines:
 
 
 def cut(parts: Sequence[pl.Series]) -> Lines:
-    """Cut columns of lines into pieces, in their order. What is worth it comes in two or more."""
+    """Cut columns of lines into pieces, in their order. What is worth it comes in `LANES` or more."""
     count = sum(map(len, parts))
     if not count:
         return Lines((), 0)
@@ -55,9 +57,9 @@ def _marks(ends: npt.NDArray[np.int64], count: int) -> list[int]:
     """First line of each piece, and the end."""
     marks = [0]
     whole = int(ends[-1] - ends[0])
-    # Half of them and a line more, so that no third piece is left over.
-    half = -(-whole // 2) + int(np.diff(ends).max())
-    most = min(PIECE_BYTES_MAX, half if whole >= SHARED_BYTES_MIN else whole)
+    # A line more than the share, so that no piece of a few lines is left over.
+    share = -(-whole // LANES) + int(np.diff(ends).max())
+    most = min(PIECE_BYTES_MAX, share if whole >= SHARED_BYTES_MIN else whole)
     while marks[-1] < count:
         first = marks[-1]
         fits = int(np.searchsorted(ends, ends[first] + most, side="right")) - 1

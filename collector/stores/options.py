@@ -15,7 +15,7 @@ class PumpOptions:
         since: What of the past a new store is given: None for all, "now" for nothing, else UTC Unix time. [ns]
         paused: Paused by the configuration.
         unit_ns: Unit of the times in lines. [ns]
-        piece_readings: Readings made into lines in one go; bounds memory (about 500 bytes each).
+        piece_readings: Readings made into lines in one go, and sent on all lanes at once; bounds memory.
         pulse_every_s: How often a sign of life is asked for. [s]
         save_every_s: How often the offset is written. [s]
     """
@@ -24,6 +24,6 @@ class PumpOptions:
     since: int | str | None = None
     paused: bool = False
     unit_ns: int = 1
-    piece_readings: int = 65_536
+    piece_readings: int = 131_072
     pulse_every_s: float = 1.0
     save_every_s: float = 1.0

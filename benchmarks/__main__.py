@@ -25,6 +25,7 @@ NAMES: Final[dict[str, str]] = {
     "latency": "time from publication to receipt at a tenth of that load",
     "stores": "values per second from the journal into stores of others",
     "outage": "a store down for a time under load: receipts meanwhile, how soon it is live again, values lost",
+    "kills": "store and collector killed again and again under load: every value in the store compared",
     "footprint": "what the agent takes of memory, start-up time and disk",
     "profiles": "frames decoded per second, time and memory of loading profiles",
     "bus": "polls of 32 Modbus devices on one bus against what it can carry; a hung port's neighbours",
@@ -67,6 +68,7 @@ def main(words: list[str] | None = None) -> int:
     parser.add_argument("--write-docs", action="store_true", help="put the results into docs/benchmarks.md")
     parser.add_argument("--plots", type=Path, metavar="DIR", help="plots of the results, as SVG, where there are any")
     parser.add_argument("--seconds", type=float, help="how long to measure, where a benchmark runs for a time")
+    parser.add_argument("--kills", type=int, metavar="N", help="how often each is killed, for kills (20)")
     peers = parser.add_argument_group("peers")
     peers.add_argument("--stations", type=int, metavar="N", help="weather stations (200)")
     peers.add_argument("--minutes", type=int, metavar="N", help="rows of each in a course, one a minute (2880)")

@@ -6,9 +6,8 @@ leans on it. Both kills are SIGKILL: nothing is flushed.
 
 from __future__ import annotations
 
-import threading
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
@@ -18,6 +17,7 @@ from benchmarks.peers.chain import Chain, Way, running
 from benchmarks.peers.messages import LINES_A_MESSAGE, ROWS_A_BLOCK
 from benchmarks.peers.readings import Readings
 from benchmarks.peers.sending import line_senders, send
+from benchmarks.peers.timetable import Step, Timetable
 from benchmarks.peers.verdict import Verdict, judge
 from simulators.demo.processes import DemoError
 
@@ -66,7 +66,7 @@ def outage(
     plan = Plan.of(outage_s)
     broker_lines = [*_BROKER_LINES, f"persistence_location {folder}/"]
     with running(way, folder, readings.names, broker_lines=broker_lines) as chain:
-        kills = _Kills(chain, plan)
+        kills = Timetable(_steps(chain, plan))
         if way.program == "harkara":
             agents = SteadyAgents(readings, chain.broker.port)
             kills.start()
@@ -79,7 +79,7 @@ def outage(
             send(senders, count, messages_per_s=count * len(senders) / plan.end_s)
             pending, again = 0, sum(sender.sent_again for sender in senders)
         kills.join()
-        level_s = _settle(chain, readings.count)
+        level_s = settle(chain, readings.count)
         peak_mb = chain.meter.peak_mb()
         verdict = judge(readings, chain.view.held(readings))
         rows = ROWS_A_BLOCK if way.program == "harkara" else LINES_A_MESSAGE
@@ -95,45 +95,16 @@ def outage(
         }
 
 
-class _Kills(threading.Thread):
-    """Kills and restarts by the clock, beside the load."""
-
-    def __init__(self, chain: Chain, plan: Plan) -> None:
-        super().__init__(name="kills")
-        self._chain = chain
-        self._plan = plan
-        self._failed: Exception | None = None
-
-    def run(self) -> None:
-        """Go through the plan."""
-        store, broker, plan = self._chain.store, self._chain.broker, self._plan
-        assert store is not None
-        began_s = time.monotonic()
-        steps: tuple[tuple[float, Callable[[], None]], ...] = (
-            (plan.store_down_s, store.kill),
-            (plan.store_up_s, store.start),
-            (plan.broker_down_s, broker.cut),
-            (plan.broker_up_s, broker.restore),
-        )
-        try:
-            for at_s, step in steps:
-                time.sleep(max(0.0, began_s + at_s - time.monotonic()))
-                step()
-        except Exception as error:  # noqa: BLE001 - raised again where it is waited for
-            self._failed = error
-
-    def join(self, timeout: float | None = None) -> None:
-        """Wait until all is up again.
-
-        Raises:
-            Exception: What went wrong.
-        """
-        super().join(timeout)
-        if self._failed is not None:
-            raise self._failed
+def _steps(chain: Chain, plan: Plan) -> Iterator[Step]:
+    store, broker = chain.store, chain.broker
+    assert store is not None
+    yield plan.store_down_s, store.kill
+    yield plan.store_up_s, store.start
+    yield plan.broker_down_s, broker.cut
+    yield plan.broker_up_s, broker.restore
 
 
-def _settle(chain: Chain, wanted: int) -> float:
+def settle(chain: Chain, wanted: int) -> float:
     """Wait until the store has been quiet for long; how long it filled after the last message. [s]."""
     began_s = changed_s = time.monotonic()
     before = -1

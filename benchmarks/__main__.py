@@ -25,6 +25,7 @@ NAMES: Final[dict[str, str]] = {
     "latency": "time from publication to receipt at a tenth of that load",
     "stores": "values per second from the journal into stores of others",
     "outage": "a store down for a time under load: receipts meanwhile, how soon it is live again, values lost",
+    "dead_store": "memory of a collector with three stores, one of them dead for an hour",
     "kills": "store and collector killed again and again under load: every value in the store compared",
     "footprint": "what the agent takes of memory, start-up time and disk",
     "profiles": "frames decoded per second, time and memory of loading profiles",
@@ -41,8 +42,8 @@ NAMES: Final[dict[str, str]] = {
 have ``sections(result)``, lines of Markdown by heading in place of the usual table, and ``draw(result, folder)``, which
 makes plots and gives their paths.
 """
-WHEN_NAMED: Final = frozenset({"peers"})
-"""Not among ``all``: takes half an hour, and servers of others."""
+WHEN_NAMED: Final = frozenset({"peers", "dead_store"})
+"""Not among ``all``: they take half an hour and an hour."""
 PLOTS: Final = document.DOCUMENT.parent / "benchmarks"
 """Where plots of the document are."""
 
@@ -56,7 +57,7 @@ def main(words: list[str] | None = None) -> int:
     Returns:
         0, or 1 when a benchmark failed or is not there.
     """
-    listing = "\n".join(f"  {name:<10} {summary}" for name, summary in NAMES.items())
+    listing = "\n".join(f"  {name:<11} {summary}" for name, summary in NAMES.items())
     parser = argparse.ArgumentParser(
         prog="python -m benchmarks",
         description=__doc__,

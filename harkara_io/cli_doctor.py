@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 import json
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Final, Literal
@@ -50,8 +50,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--json", action="store_true", help="a JSON array of findings")
 
 
-def run(args: argparse.Namespace, more: Iterable[tuple[str, Check]] = ()) -> int:
-    """Look at everything, and at ``more``; a check that itself fails is a finding, not an end."""
+def run(args: argparse.Namespace, more: Sequence[tuple[str, Check]] = ()) -> int:
+    """Look at everything, and at ``more``; a check that itself fails is a finding, not an end.
+
+    Who has more to look at knows the configuration better, and says itself why it cannot be read.
+    """
     from harkara_io import doctor_checks as checks  # noqa: PLC0415 - only when asked for
     from harkara_io import doctor_link  # noqa: PLC0415
 
@@ -67,7 +70,8 @@ def run(args: argparse.Namespace, more: Iterable[tuple[str, Check]] = ()) -> int
     if args.config is not None:
         settings = doctor_link.Settings.read(args.config)
         folder = settings.folder
-        todo.append(("configuration", settings.findings))
+        if not (settings.fault and more):
+            todo.append(("configuration", settings.findings))
         todo.append(("broker", settings.look_at_broker))
     todo.insert(3, ("disk", lambda: checks.disk(folder)))
     todo.extend(more)

@@ -48,7 +48,8 @@ class Settings:
         try:
             document = tomllib.loads(path.read_text(encoding="utf-8"))
         except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as exc:
-            return cls(path, f"{exc}", here, "", 0, None)
+            fault = exc.strerror.lower() if isinstance(exc, OSError) and exc.strerror else str(exc)
+            return cls(path, fault, here, "", 0, None)
         broker = _table(document, "broker") or _table(document, "mqtt")
         tls = broker.get("tls")
         tls = tls if isinstance(tls, dict) else None

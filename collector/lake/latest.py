@@ -113,11 +113,21 @@ class LatestValues:
         """
         if len(readings.series) == 0:
             return
+        runs = _newest_runs(readings.series, readings.observed_at_ns)
+        at = np.array([run.newest for run in runs])
+        flags, blocks = readings.flag[at].tolist(), readings.block[at].tolist()
+        moments, values = readings.observed_at_ns[at].tolist(), readings.value[at].tolist()
+        few = len(runs) <= _FEW_SERIES
         with self._lock:
-            runs = _newest_runs(readings.series, readings.observed_at_ns)
-            points = _CHART_POINTS_A_CALL if len(runs) <= _FEW_SERIES else 1
-            for run in runs:
-                self._observe_run(run, readings, now_ns, points)
+            for run, moment, value, flag, block in zip(runs, moments, values, flags, blocks, strict=True):
+                known = self._dictionary.key_of(run.series)
+                held = self._newer(ChannelKey(known.agent, known.device, known.channel), moment, now_ns)
+                if held is None:
+                    continue
+                held.unit, held.exponent, held.text = known.unit, known.exponent, ""
+                held.value, held.flag, held.clock_state = value, flag, readings.clock_state[block]
+                for point in _some(run, readings) if few else ((moment, value),):
+                    held.chart.add(*point)
 
     def remember(self, points: Iterable[tuple[int, int, float]]) -> None:
         """Put (series, observed_at_ns, value) of the past into the charts, in time order."""
@@ -140,25 +150,6 @@ class LatestValues:
             if len(self._order) != len(self._held):
                 self._order = sorted(self._held)
             return [self._value(key) for key in self._order[start : start + count]]
-
-    def _observe_run(self, run: tuple[int, int, int], readings: Readings, now_ns: int, points_max: int) -> None:
-        series, start, end = run
-        times = readings.observed_at_ns[start:end]
-        at = start + int(times.argmax())
-        known = self._dictionary.key_of(series)
-        held = self._newer(
-            ChannelKey(known.agent, known.device, known.channel), int(readings.observed_at_ns[at]), now_ns
-        )
-        if held is None:
-            return
-        held.unit, held.exponent, held.text = known.unit, known.exponent, ""
-        held.value, held.flag = float(readings.value[at]), int(readings.flag[at])
-        held.clock_state = readings.clock_state[int(readings.block[at])]
-        step = max(1, (end - start) // points_max)
-        picked = slice(at - (at - start) // step * step, at + 1, step)
-        points = zip(readings.observed_at_ns[picked].tolist(), readings.value[picked].tolist(), strict=True)
-        for moment, value in points:
-            held.chart.add(moment, value)
 
     def _newer(self, key: ChannelKey, observed_at_ns: int, now_ns: int) -> _Held | None:
         if observed_at_ns > now_ns + AHEAD_NS_MAX:
@@ -191,8 +182,22 @@ class LatestValues:
         )
 
 
-def _newest_runs(series: npt.NDArray[np.int32], times: npt.NDArray[np.int64]) -> list[tuple[int, int, int]]:
-    """(series, start, end) of the run with the newest reading of each series, found run by run and not row by row."""
+class _Run(NamedTuple):
+    """Neighbouring readings of one series.
+
+    Attributes:
+        series: Lake series id.
+        start: First of them.
+        newest: The newest of them.
+    """
+
+    series: int
+    start: int
+    newest: int
+
+
+def _newest_runs(series: npt.NDArray[np.int32], times: npt.NDArray[np.int64]) -> list[_Run]:
+    """The run with the newest reading of each series, found run by run and not row by row."""
     starts = np.concatenate(([0], np.flatnonzero(series[1:] != series[:-1]) + 1))
     ends = np.concatenate((starts[1:], [len(series)]))
     newest = np.maximum.reduceat(times, starts)
@@ -200,4 +205,17 @@ def _newest_runs(series: npt.NDArray[np.int32], times: npt.NDArray[np.int64]) ->
     order = np.lexsort((newest, owner))
     last = np.append(owner[order][1:] != owner[order][:-1], [True])
     chosen = order[last]
-    return list(zip(owner[chosen].tolist(), starts[chosen].tolist(), ends[chosen].tolist(), strict=True))
+    # Nearly always the last one of a run is its newest.
+    at = ends[chosen] - 1
+    for place in np.flatnonzero(times[at] != newest[chosen]).tolist():
+        start, end = starts[chosen[place]], ends[chosen[place]]
+        at[place] = start + int(times[start:end].argmax())
+    return list(map(_Run, owner[chosen].tolist(), starts[chosen].tolist(), at.tolist()))
+
+
+def _some(run: _Run, readings: Readings) -> Iterable[tuple[int, float]]:
+    """Points of a run for a chart, the newest among them."""
+    count = run.newest + 1 - run.start
+    step = max(1, count // _CHART_POINTS_A_CALL)
+    picked = slice(run.newest - (count - 1) // step * step, run.newest + 1, step)
+    return zip(readings.observed_at_ns[picked].tolist(), readings.value[picked].tolist(), strict=True)

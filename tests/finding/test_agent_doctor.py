@@ -41,11 +41,16 @@ path = "{folder}/28-0"
 
 
 def doctor(folder: Path) -> dict[str, tuple[str, str, str]]:
+    return {each["check"]: (each["level"], each["what"], each["mend"]) for each in told(folder)}
+
+
+def told(folder: Path) -> list[dict[str, str]]:
     command = [sys.executable, "-m", "harkara", "agent", "doctor", "--json", "--config", str(folder / "agent.toml")]
     done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=120)
     assert done.stderr == ""
     assert done.returncode == 1
-    return {each["check"]: (each["level"], each["what"], each["mend"]) for each in json.loads(done.stdout)}
+    found: list[dict[str, str]] = json.loads(done.stdout)
+    return found
 
 
 def test_each_device_says_what_it_lacks_and_how_to_mend_it(tmp_path: Path) -> None:
@@ -69,6 +74,16 @@ def test_a_broken_configuration_is_a_finding(tmp_path: Path) -> None:
     level, what, _ = doctor(tmp_path)["configuration"]
     assert level == "broken"
     assert "driver" in what or "modbos" in what
+
+
+def test_a_missing_or_unreadable_configuration_is_told_once_and_in_words(tmp_path: Path) -> None:
+    for text in (None, "[agent\n"):
+        if text is not None:
+            (tmp_path / "agent.toml").write_text(text, encoding="utf-8")
+        (found,) = [each for each in told(tmp_path) if each["check"] == "configuration"]
+        assert found["level"] == "broken"
+        assert "Errno" not in found["what"]
+        assert found["mend"] or text
 
 
 def test_buses_of_a_machine(tmp_path: Path) -> None:

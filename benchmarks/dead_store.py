@@ -16,7 +16,7 @@ from simulators.demo.processes import DemoError
 
 SECONDS: Final = 3600.0
 AGENTS: Final = 8
-VALUES_PER_S: Final = 6_000
+VALUES_PER_S: Final = 1_200
 _WAIT_S: Final = 120.0
 
 

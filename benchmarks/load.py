@@ -19,6 +19,7 @@ from device_profiles.wire.topics import TopicKind, topic
 _RUN_MAX: Final = 128
 """Packets of one write: enough to save system calls, few enough to take turns."""
 _QUIET_S: Final = 30.0
+_PACED_MS_MAX: Final = 50
 _SAMPLE_EVERY_S: Final = 1.0
 WINDOW_BYTES: Final = 256 * 1024
 """What the protocol lets an agent send before its first receipt."""
@@ -171,12 +172,19 @@ class _Drive:
             sending = not exhausted and now_s - self._began_s < self._seconds
             went = self._send(now_s) if sending else 0
             exhausted = exhausted or any(sender.sent == len(sender.packets) for sender in self._senders)
-            self._receive(0 if went and self._blocks_per_s is None else 1)
+            self._receive(0 if went and self._blocks_per_s is None else self._wait_ms(now_s))
             if now_s - sampled_s >= _SAMPLE_EVERY_S:
                 sampled_s = now_s
                 sample()
             if not sending and all(sender.stored == sender.sent for sender in self._senders):
                 return self._result(exhausted=exhausted)
+
+    def _wait_ms(self, now_s: float) -> int:
+        """Until the next block of a paced load is due; an answer ends the wait."""
+        if self._blocks_per_s is None:
+            return 1
+        due_s = self._turn / self._blocks_per_s + self._began_s - now_s
+        return max(1, min(_PACED_MS_MAX, int(due_s * 1000)))
 
     def _send(self, now_s: float) -> int:
         if self._blocks_per_s is None:

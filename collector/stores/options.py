@@ -16,6 +16,8 @@ class PumpOptions:
         paused: Paused by the configuration.
         unit_ns: Unit of the times in lines. [ns]
         piece_readings: Readings made into lines in one go, and sent on all lanes at once; bounds memory.
+        gather_s: How long new blocks are gathered after a piece of few: a request for each would cost collector and
+            store many times as much, and nobody sees the difference. [s]
         pulse_every_s: How often a sign of life is asked for. [s]
         save_every_s: How often the offset is written. [s]
     """
@@ -25,5 +27,6 @@ class PumpOptions:
     paused: bool = False
     unit_ns: int = 1
     piece_readings: int = 131_072
+    gather_s: float = 0.25
     pulse_every_s: float = 1.0
     save_every_s: float = 1.0

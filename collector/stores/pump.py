@@ -115,7 +115,7 @@ class Pump:
         self._next = self._offset.position
         self._back = ReadBack(self._offset.position, unit_ns=options.unit_ns)
         self._streak = 0
-        self._save_due_s = -1.0
+        self._gathers_until_s = self._save_due_s = float("-inf")
         self._written: Offset | None = None
         self._last_received_ns = 0
 
@@ -279,7 +279,11 @@ class Pump:
             self._last_received_ns = waiting[0].received_at_ns
 
     def _pause_s(self) -> float:
-        return max(0.0, min(self.watch.due_s - self._clock_s(), 1.0))
+        now_s = self._clock_s()
+        due_s = self.watch.due_s
+        if self._gathers_until_s > now_s and self._next < self._journal.head:
+            due_s = min(due_s, self._gathers_until_s)
+        return max(0.0, min(due_s - now_s, 1.0))
 
     def _do_what_was_asked(self) -> None:
         while True:
@@ -344,6 +348,9 @@ class Pump:
         return self._filling.take(self._offset.jobs)
 
     def _live_piece(self) -> Piece | None:
+        now_s = self._clock_s()
+        if now_s < self._gathers_until_s:
+            return None
         stretch = self._supply.after(self._next, readings_max=self.options.piece_readings)
         if stretch.gone_to is not None:
             self._detach(stretch.gone_to)
@@ -351,6 +358,8 @@ class Pump:
         entries = stretch.entries
         if not entries:
             return None
+        if sum(entry.readings for entry in entries) < self.options.piece_readings // 2:
+            self._gathers_until_s = now_s + self.options.gather_s
         made = self._maker.of(entries)
         self._next = made.position
         return Piece(0, self._live.epoch, made.position, made.lines, made.tally, entries[0].received_at_ns)

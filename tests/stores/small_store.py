@@ -131,7 +131,8 @@ def small_pump(
         delivers=store,
         pulses=store,
         file=file,
-        options=options or PumpOptions(durable_after_s=FLUSH_S + 3.0, piece_readings=200, pulse_every_s=0.0),
+        options=options
+        or PumpOptions(durable_after_s=FLUSH_S + 3.0, piece_readings=200, gather_s=0.0, pulse_every_s=0.0),
         clock_s=lambda: store.now_s,
         random=Random(1),
     )

@@ -20,6 +20,7 @@ from collector.stores.offset import OffsetFile
 from collector.stores.options import PumpOptions
 from collector.stores.ports import Busy, NeedsPerson, Unreachable
 from collector.stores.pump import Pump
+from device_profiles.wire.decode import decode
 from tests.conftest import wait_until
 from tests.lake.stations import BEGIN_NS, Bench, block, store
 from tests.stores.small_store import FLUSH_S, SmallStore, small_pump, truth
@@ -199,12 +200,33 @@ def test_a_store_that_stands_still_makes_nothing_safe(world: World) -> None:
 
 
 def test_a_store_whose_answer_is_enough_needs_no_second_sign(tmp_path: Path) -> None:
-    world = World(tmp_path, PumpOptions(piece_readings=200))
+    world = World(tmp_path, PumpOptions(piece_readings=200, gather_s=0))
     with contextlib.closing(world):
         world.store.flush_s = 0
         world.blocks(3)
         world.work(3, seconds=0.0)
         assert world.pump.safe == 3
+
+
+def test_single_blocks_are_gathered_and_a_backlog_is_not_kept_waiting(tmp_path: Path) -> None:
+    options = PumpOptions(piece_readings=40 * decode(block(1)).readings, gather_s=10.0, pulse_every_s=0)
+    world = World(tmp_path, options)
+    with contextlib.closing(world):
+        for _ in range(20):
+            world.blocks(1)
+            world.work(1, seconds=1.0)
+        assert (world.store.requests, world.pump.sent) == (2, 11)
+        world.work(1, seconds=10.0)
+        world.work(1, seconds=0.0)
+        assert (world.store.requests, world.pump.sent) == (3, 20)
+        world.blocks(100)
+        world.work(5, seconds=0.0)
+        assert world.pump.sent == 20
+        # Pieces of forty follow one another at once; the last twenty are a whole piece's half, too.
+        world.work(1, seconds=10.0)
+        world.work(4, seconds=0.0)
+        assert (world.store.requests, world.pump.sent) == (6, 120)
+        assert world.store.values == truth(world.made)
 
 
 def test_a_paused_store_gets_nothing_also_after_a_restart(world: World) -> None:
@@ -259,7 +281,9 @@ def test_a_store_added_later_may_begin_later(tmp_path: Path, since: int | str) -
         world.bench.project()
         times = sorted({key[3] for key in truth(world.made)})
         from_ns = "now" if since == "now" else times[len(times) // 2]
-        world.options = PumpOptions(durable_after_s=FLUSH_S + 3, piece_readings=200, pulse_every_s=0, since=from_ns)
+        world.options = PumpOptions(
+            durable_after_s=FLUSH_S + 3, piece_readings=200, gather_s=0, pulse_every_s=0, since=from_ns
+        )
         world.file.path.unlink(missing_ok=True)
         world.start()
         before = len(world.made)

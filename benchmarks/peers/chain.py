@@ -149,10 +149,10 @@ def _start_collector(stage: Stage, folder: Path, port: int, store: Store | None,
         token.write_text(f"{words['token']}\n", encoding="utf-8")
         token.chmod(0o600)
         kind = "influxdb" if isinstance(store, InfluxDB) else "victoriametrics"
-        # What it tells of itself would be counted by the store among the readings. Fields are called as Telegraf's
-        # lines call them: a longer name costs the store more.
+        # What it tells of itself would be counted by the store among the readings.
         text += f'[[store]]\nname = "peer"\nkind = "{kind}"\nurl = "{store.address}"\nhealth_every_s = 0\n'
-        text += "unit_suffix = false\n"
+        # The names of Telegraf's lines but for the tag's own: longer ones and more of them cost a store more.
+        text += 'measurement = "{device}"\ntags = ["site"]\nunit_suffix = false\n'
         if isinstance(store, InfluxDB):
             text += f'org = "{words["org"]}"\nbucket = "{words["bucket"]}"\ntoken_file = "{token}"\n'
     toml.write_text(text, encoding="utf-8")

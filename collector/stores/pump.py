@@ -349,7 +349,7 @@ class Pump:
 
     def _live_piece(self) -> Piece | None:
         now_s = self._clock_s()
-        if now_s < self._gathers_until_s:
+        if now_s < self._gathers_until_s and not self._supply.is_plenty:
             return None
         stretch = self._supply.after(self._next, readings_max=self.options.piece_readings)
         if stretch.gone_to is not None:

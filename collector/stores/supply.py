@@ -12,6 +12,8 @@ from collector.lake.ports import JournalEntry, JournalSource
 FEED_BYTES_MAX: Final = 8 << 20
 """New blocks that wait in memory for one store; past it they are read back from the journal. [bytes]"""
 _READ_BYTES: Final = 4 << 20
+_PLENTY_BYTES: Final = 64 << 10
+"""Blocks of some fifty thousand readings. [bytes]"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +41,11 @@ class Supply:
         self._journal = journal
         self._feed = Feed(feed_bytes_max)
         self._read: Sequence[JournalEntry] = ()
+
+    @property
+    def is_plenty(self) -> bool:
+        """Whether what waits in memory is worth a piece of its own."""
+        return self._feed.waiting_bytes >= _PLENTY_BYTES
 
     def offer(self, entries: Sequence[JournalEntry]) -> None:
         """Take what was just committed, every commit, in order. Never waits."""

@@ -226,6 +226,13 @@ def test_single_blocks_are_gathered_and_a_backlog_is_not_kept_waiting(tmp_path: 
         world.work(1, seconds=10.0)
         world.work(4, seconds=0.0)
         assert (world.store.requests, world.pump.sent) == (6, 120)
+        # A burst does not wait for the time to pass.
+        world.blocks(1)
+        world.work(1, seconds=10.0)
+        world.blocks(1 + 65_536 // len(world.made[-1]))
+        world.work(3, seconds=0.0)
+        assert world.pump.sent > 121
+        world.finish()
         assert world.store.values == truth(world.made)
 
 

@@ -26,7 +26,7 @@ class PumpOptions:
     since: int | str | None = None
     paused: bool = False
     unit_ns: int = 1
-    piece_readings: int = 131_072
+    piece_readings: int = 196_608
     gather_s: float = 0.25
     pulse_every_s: float = 1.0
     save_every_s: float = 1.0

@@ -74,7 +74,11 @@ def main(words: list[str] | None = None) -> int:
     peers.add_argument("--stations", type=int, metavar="N", help="weather stations (200)")
     peers.add_argument("--minutes", type=int, metavar="N", help="rows of each in a course, one a minute (2880)")
     peers.add_argument("--rounds", type=int, metavar="N", help="courses of each path; 0 for the failures alone (3)")
-    peers.add_argument("--paths", metavar="WORDS", help="only paths with one of these in their name: harkara,lake")
+    peers.add_argument(
+        "--paths",
+        metavar="WORDS",
+        help="only paths with one of these in their name: harkara,lake; for outage the kind of store",
+    )
     peers.add_argument("--outage-s", type=float, metavar="S", help="how long the store is away (30)")
     peers.add_argument("--skip-failures", action="store_true", default=None, help="leave out the failure half")
     args = parser.parse_args(words)

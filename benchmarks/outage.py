@@ -55,9 +55,14 @@ class _Outage:
                     self.live_s[name] = now_s - self.started_s
 
 
-def run(seconds: float = SECONDS) -> dict[str, Any]:
-    """Measure with the store down for ``seconds``, each kind that can be had."""
-    kinds = had()
+def run(seconds: float = SECONDS, paths: str = "") -> dict[str, Any]:
+    """Measure with the store down for ``seconds``.
+
+    Args:
+        seconds: How long it is away. [s]
+        paths: Only the kind of this name; each that can be had when empty.
+    """
+    kinds = [kind for kind in had() if kind.startswith(paths)]
     if not kinds:
         raise DemoError("no store server is here; mend: deploy/scripts/servers.sh")
     return {

@@ -10,8 +10,8 @@ from typing import Final
 from collector.stores.ports import Answer, StoreClient
 
 LANES: Final = 3
-"""Requests under way at a time for one store. InfluxDB takes half as many values again with three as with one, and hardly
-more with six. What lies in them never has a series and time in common, so their order means nothing."""
+"""Requests under way at a time for one store. InfluxDB takes half as many values again with three as with one, and
+hardly more with six. What lies in them never has a series and time in common, so their order means nothing."""
 
 _Work = tuple[bytes, Future[Answer]]
 

@@ -15,6 +15,10 @@ How to read it: all processes and the load share the cores, so a path is as fast
 Harkara's collector does more than the others on the same readings: it journals every block durably before it answers
 the station, writes its lake as well, and only then feeds the store, from the journal.
 
+Measurement, tag and fields are called alike on all paths (`measurement = "{device}"`, `tags = ["site"]`,
+`unit_suffix = false` for Harkara): longer names cost a store more. Names with units, as Harkara gives by default, cost
+InfluxDB an eighth more on the same readings.
+
 - **Telegraf at its best**: version 1.37 built with only the plug-ins it needs, `metric_batch_size` 20,000,
   `flush_interval` 100 ms, 10,000 undelivered messages with as many in flight at the broker, a buffer that those cannot
   fill, a persistent session, no compression.

@@ -8,8 +8,8 @@ import signal
 import subprocess
 import sys
 import threading
-from collections.abc import Sequence
-from contextlib import closing
+from collections.abc import Iterator, Sequence
+from contextlib import closing, contextmanager
 from decimal import Decimal
 from pathlib import Path
 
@@ -23,6 +23,7 @@ from collector.lake.lake import Lake
 from collector.lake.maintenance import Maintenance
 from collector.lake.numerals import decimal_text
 from collector.lake.progress import ProjectorOptions
+from collector.lake.projector import Projector
 from collector.lake.query import Query, run_query
 from device_profiles.wire.bulk import Batch, decode_many
 from device_profiles.wire.intervals import IntervalSet
@@ -267,21 +268,28 @@ def test_a_second_process_is_told_who_has_the_lake(tmp_path: Path) -> None:
     assert LakeLocked.__doc__
 
 
+@contextmanager
+def running(projector: Projector) -> Iterator[None]:
+    """In a thread of its own, as the collector has it."""
+    stop = threading.Event()
+    thread = threading.Thread(target=projector.run, args=(stop,))
+    thread.start()
+    try:
+        yield
+    finally:
+        stop.set()
+        projector.wake()
+        thread.join()
+
+
 def test_flush_waits_for_what_is_journalled(tmp_path: Path) -> None:
     blocks = [block(seq) for seq in range(1, 6)]
-    with Bench(tmp_path, options=ProjectorOptions(flush_after_s=3600, poll_s=3600)) as bench:
-        stop = threading.Event()
-        thread = threading.Thread(target=bench.projector.run, args=(stop,))
-        thread.start()
-        try:
-            for data in blocks:
-                store(bench.journal, [data])
-                assert bench.projector.flush(20)
-            assert bench.rows() == readings_of(blocks)
-        finally:
-            stop.set()
-            bench.projector.wake()
-            thread.join()
+    options = ProjectorOptions(flush_after_s=3600, poll_s=3600)
+    with Bench(tmp_path, options=options) as bench, running(bench.projector):
+        for data in blocks:
+            store(bench.journal, [data])
+            assert bench.projector.flush(20)
+        assert bench.rows() == readings_of(blocks)
 
 
 def test_who_waits_for_a_backlog_gets_it_in_one_commit(tmp_path: Path) -> None:
@@ -289,17 +297,10 @@ def test_who_waits_for_a_backlog_gets_it_in_one_commit(tmp_path: Path) -> None:
     options = ProjectorOptions(flush_after_s=3600, poll_s=3600, round_readings=1)
     with Bench(tmp_path, options=options) as bench:
         store(bench.journal, blocks)
-        stop = threading.Event()
-        thread = threading.Thread(target=bench.projector.run, args=(stop,))
-        thread.start()
-        try:
+        with running(bench.projector):
             assert bench.projector.flush(60)
             assert bench.projector.stats().commits == 1
             assert bench.rows() == readings_of(blocks)
-        finally:
-            stop.set()
-            bench.projector.wake()
-            thread.join()
 
 
 def test_who_asks_later_never_makes_wait_who_asked_before(tmp_path: Path) -> None:
@@ -384,19 +385,12 @@ def test_a_full_disk_delays_and_loses_nothing(tmp_path: Path) -> None:
     disk = Full()
     with Bench(tmp_path, disk=disk) as bench:
         store(bench.journal, blocks)
-        stop = threading.Event()
-        thread = threading.Thread(target=bench.projector.run, args=(stop,))
-        thread.start()
-        try:
+        with running(bench.projector):
             assert not bench.projector.flush(0.5)
             assert bench.rows() == []
             disk.full = False
             wait_until(lambda: bench.projector.stats().position == 5, what="the lake to take rows again")
             assert bench.rows() == readings_of(blocks)
-        finally:
-            stop.set()
-            bench.projector.wake()
-            thread.join()
     with closing(Lake.open(tmp_path / "lake")) as lake:
         assert lake.note.position == 5
 

@@ -10,9 +10,7 @@ from typing import Any, Final
 from benchmarks.blocks import SMALL
 from benchmarks.load import drive
 from benchmarks.rig import running
-from benchmarks.store_rig import beside, had, prepare_distinct, states, wait_sent
-from simulators.demo.broker import free_port
-from simulators.demo.processes import DemoError
+from benchmarks.store_rig import beside, dead_table, kinds_here, prepare_distinct, states, wait_sent
 
 SECONDS: Final = 3600.0
 AGENTS: Final = 8
@@ -22,15 +20,12 @@ _WAIT_S: Final = 120.0
 
 def run(seconds: float = SECONDS) -> dict[str, Any]:
     """Measure for ``seconds``."""
-    kinds = had()
-    if not kinds:
-        raise DemoError("no store server is here; mend: deploy/scripts/servers.sh")
+    kinds = kinds_here()
     agents = [f"load-{number:02d}" for number in range(AGENTS)]
     blocks_per_s = VALUES_PER_S / SMALL.readings
-    dead = f'[[store]]\nname = "dead"\nkind = "victoriametrics"\nurl = "http://127.0.0.1:{free_port()}"\n'
     with tempfile.TemporaryDirectory(prefix="harkara-dead-") as name, ExitStack() as stack:
         stores = [stack.enter_context(beside(kind, Path(name))) for kind in kinds]
-        rig = stack.enter_context(running(agents, more=dead + "".join(store.table for store in stores)))
+        rig = stack.enter_context(running(agents, more=dead_table() + "".join(store.table for store in stores)))
         senders = prepare_distinct(agents, SMALL, int(blocks_per_s * seconds / AGENTS) + 8, rig.port)
         course = drive(senders, seconds, rig.sample, blocks_per_s=blocks_per_s)
         readings = course.blocks * SMALL.readings

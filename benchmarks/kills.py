@@ -14,14 +14,13 @@ from random import Random
 from typing import Any, Final
 
 from benchmarks.peers.agents import SteadyAgents
-from benchmarks.peers.chain import Chain, Kept, Way, running
+from benchmarks.peers.chain import WAYS, Chain, Way, running
 from benchmarks.peers.failures import settle
 from benchmarks.peers.readings import CHANNELS, Readings
 from benchmarks.peers.timetable import Step, Timetable
 from benchmarks.peers.verdict import judge
 from benchmarks.recordings import midc
-from benchmarks.store_rig import KINDS, had
-from simulators.demo.processes import DemoError
+from benchmarks.store_rig import kinds_here
 
 KILLS: Final = 20
 STATIONS: Final = 50
@@ -42,8 +41,8 @@ def run(kills: int = KILLS) -> dict[str, Any]:
     folder = os.environ.get("HARKARA_CAPTURES")
     if not folder:
         return {"skipped": "HARKARA_CAPTURES is not set: the recording to replay is not part of the project"}
-    if not had():
-        raise DemoError("no store server is here; mend: deploy/scripts/servers.sh")
+    here = kinds_here()
+    ways = [way for way in WAYS if way.program == "harkara" and way.store in here]
     seconds = _BEFORE_S + kills * _EVERY_S + _AFTER_S
     minutes = int(VALUES_PER_S * seconds / STATIONS / len(CHANNELS))
     readings = Readings(midc(Path(folder) / "timeseries"), STATIONS, minutes)
@@ -52,18 +51,12 @@ def run(kills: int = KILLS) -> dict[str, Any]:
             f"{readings.count:,} values at {VALUES_PER_S:,} a second; meanwhile the store is killed {kills} times and "
             f"the collector {kills} times, both with SIGKILL, at moments of chance."
         ),
-        **{kind: _killed(Way("harkara", kind), readings, kills, seconds) for kind in _kinds()},
-        "targets": {f"{kind}.{word}": "0" for kind in _kinds() for word in ("lost", "twice", "altered", "strange")},
+        **{way.store: _killed(way, readings, kills, seconds) for way in ways},
+        "targets": {f"{way.store}.{word}": "0" for way in ways for word in ("lost", "twice", "altered", "strange")},
     }
 
 
-def _kinds() -> list[Kept]:
-    kinds: tuple[Kept, ...] = ("victoriametrics", "influxdb")
-    return [kind for kind in kinds if kind in had()]
-
-
 def _killed(way: Way, readings: Readings, kills: int, seconds: float) -> dict[str, Any]:
-    assert way.store in KINDS
     with (
         tempfile.TemporaryDirectory(prefix="harkara-kills-") as name,
         running(way, Path(name), readings.names) as chain,

@@ -12,7 +12,7 @@ from typing import Any, Final
 from benchmarks.blocks import SMALL
 from benchmarks.load import Sender, drive
 from benchmarks.rig import Rig, running
-from benchmarks.store_rig import Beside, beside, had, prepare_distinct, states
+from benchmarks.store_rig import Beside, beside, kinds_here, prepare_distinct, states
 from simulators.demo.processes import DemoError
 
 SECONDS: Final = 60.0
@@ -62,9 +62,7 @@ def run(seconds: float = SECONDS, paths: str = "") -> dict[str, Any]:
         seconds: How long it is away. [s]
         paths: Only the kind of this name; each that can be had when empty.
     """
-    kinds = [kind for kind in had() if kind.startswith(paths)]
-    if not kinds:
-        raise DemoError("no store server is here; mend: deploy/scripts/servers.sh")
+    kinds = kinds_here(paths)
     return {
         "about": f"{VALUES_PER_S:,} values/s in blocks of 240, the store killed (SIGKILL) and away for {seconds:g} s.",
         **{kind: _outage(kind, seconds) for kind in kinds},

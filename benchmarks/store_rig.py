@@ -21,6 +21,7 @@ from device_profiles.wire.digest import PREVIOUS_OF_FIRST, block_digest, chain
 from device_profiles.wire.encode import encode
 from device_profiles.wire.topics import TopicKind, topic
 from harkara_io.control_socket import call
+from simulators.demo.broker import free_port
 from simulators.demo.processes import DemoError, Stage
 from simulators.demo.servers import InfluxDB, Store, find_server, start_influxdb, start_victoria_metrics
 
@@ -31,9 +32,27 @@ _LOOK_S: Final = 0.2
 _END_S: Final = START_NS // 10**9 + 30 * 86_400
 
 
-def had() -> list[str]:
-    """Kinds whose server can be had here."""
-    return [kind for kind, server in KINDS.items() if find_server(server) is not None]
+def kinds_here(named: str = "") -> list[str]:
+    """Kinds whose server can be had here, at least one.
+
+    Args:
+        named: Only the one that begins so.
+
+    Raises:
+        DemoError: There is none.
+    """
+    wanted = [kind for kind in KINDS if kind.startswith(named)]
+    if not wanted:
+        raise DemoError(f"no store begins with {named}; there are {', '.join(KINDS)}")
+    kinds = [kind for kind in wanted if find_server(KINDS[kind]) is not None]
+    if not kinds:
+        raise DemoError("no store server is here; mend: deploy/scripts/servers.sh")
+    return kinds
+
+
+def dead_table() -> str:
+    """The ``[[store]]`` of one that nobody answers for."""
+    return f'[[store]]\nname = "dead"\nkind = "victoriametrics"\nurl = "http://127.0.0.1:{free_port()}"\n'
 
 
 @dataclass(slots=True)

@@ -14,9 +14,7 @@ from typing import Any, Final
 from benchmarks.blocks import LARGE
 from benchmarks.load import drive
 from benchmarks.rig import Rig, running
-from benchmarks.store_rig import Beside, beside, had, order, prepare_distinct, states, wait_sent
-from simulators.demo.broker import free_port
-from simulators.demo.processes import DemoError
+from benchmarks.store_rig import Beside, beside, dead_table, kinds_here, order, prepare_distinct, states, wait_sent
 
 SECONDS: Final = 20.0
 AGENTS: Final = 8
@@ -29,13 +27,10 @@ _AT_LEAST: Final = {"victoriametrics": 2_000_000, "influxdb": 1_300_000}
 def run(seconds: float = SECONDS) -> dict[str, Any]:
     """Measure with about a million readings for each second."""
     agents = [f"load-{number:02d}" for number in range(AGENTS)]
-    kinds = had()
-    if not kinds:
-        raise DemoError("no store server is here; mend: deploy/scripts/servers.sh")
+    kinds = kinds_here()
     with tempfile.TemporaryDirectory(prefix="harkara-stores-") as name, ExitStack() as stack:
         stores = [stack.enter_context(beside(kind, Path(name))) for kind in kinds]
-        dead = f'[[store]]\nname = "dead"\nkind = "victoriametrics"\nurl = "http://127.0.0.1:{free_port()}"\n'
-        rig = stack.enter_context(running(agents, more=dead + "".join(store.table for store in stores)))
+        rig = stack.enter_context(running(agents, more=dead_table() + "".join(store.table for store in stores)))
         for store in stores:
             order(rig, "pause", store.name)
         blocks = int(_VALUES_PER_S * seconds / LARGE.readings / AGENTS)

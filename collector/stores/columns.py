@@ -7,10 +7,9 @@ from dataclasses import dataclass, field
 import numpy as np
 import numpy.typing as npt
 
+from collector.stores.pivot import Ints
 from collector.stores.ports import SeriesFacts
 from collector.stores.series import StoreSeries
-
-Ints = npt.NDArray[np.int64]
 
 
 @dataclass(frozen=True, slots=True)

@@ -84,9 +84,10 @@ class Delivery:
 
     def send(self, lines: Lines) -> Outcome:
         """Send all pieces. Anything but stored says why to stop here; send all of them again then."""
-        for first in range(0, len(lines.pieces), 1 + len(self._beside)):
+        width = 1 + len(self._beside)
+        for first in range(0, len(lines.pieces), width):
             self._forget()
-            bodies = [self._without_refused(piece) for piece in lines.pieces[first : first + 1 + len(self._beside)]]
+            bodies = [self._without_refused(piece) for piece in lines.pieces[first : first + width]]
             for body, answer in zip(bodies, self._write_together(bodies), strict=True):
                 outcome = self._settle(body, answer)
                 if not isinstance(outcome, Stored):

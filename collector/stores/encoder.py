@@ -16,12 +16,13 @@ import numpy.typing as npt
 import polars as pl
 
 from collector.stores import naming
-from collector.stores.columns import Columns, Ints, Local
+from collector.stores.columns import Columns, Local
 from collector.stores.digits import inexact
 from collector.stores.import_form import ImportForm
 from collector.stores.line_form import LineForm
 from collector.stores.lines import Lines, cut
 from collector.stores.mapping import MappingOptions
+from collector.stores.pivot import Ints
 from collector.stores.ports import Readings, SeriesFacts, TextReading
 from collector.stores.series import SeriesNames
 from device_profiles.wire.model import NOT_EVALUATED

@@ -8,13 +8,14 @@ Of several readings of one series and time it keeps the largest.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Final, Self
 
 import numpy as np
 import polars as pl
 
-from collector.stores.columns import Columns, Ints, Local
+from collector.stores.columns import Columns, Local
+from collector.stores.pivot import Ints
 
 VALUES_A_LINE: Final = 1_000
 """Some 20 kB of text: VictoriaMetrics takes 10 MB in a line, a proxy before it may take little more than one line."""
@@ -25,12 +26,15 @@ _MS: Final = 1_000_000
 
 @dataclass(frozen=True, slots=True)
 class ImportForm:
-    """Some readings, and their order by series and time."""
+    """Some readings, and their order by series."""
 
     columns: Columns
     local: Local
     time_ms: Ints
-    order: Ints
+    order: Ints = field(init=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "order", np.argsort(self.columns.series, kind="stable"))
 
     @classmethod
     def of(cls, columns: Columns, local: Local, unit_ns: int) -> Self:
@@ -41,8 +45,7 @@ class ImportForm:
             local: Their series.
             unit_ns: Precision of the times, a millisecond or more. [ns]
         """
-        time_ms = columns.at_ns // unit_ns * (unit_ns // _MS)
-        return cls(columns, local, time_ms, np.argsort(columns.series, kind="stable"))
+        return cls(columns, local, columns.at_ns // unit_ns * (unit_ns // _MS))
 
     def winners(self) -> Ints | None:
         """Which readings are written where several of a series have one time, the largest; None where none have."""
@@ -56,9 +59,7 @@ class ImportForm:
 
     def only(self, kept: Ints) -> Self:
         """These readings of them."""
-        columns = self.columns.only(kept)
-        order = np.argsort(columns.series, kind="stable")
-        return replace(self, columns=columns, time_ms=self.time_ms[kept], order=order)
+        return replace(self, columns=self.columns.only(kept), time_ms=self.time_ms[kept])
 
     def with_flags(self, flags: Columns, of: Ints) -> Self:
         """These readings and flags of some of them.
@@ -67,9 +68,8 @@ class ImportForm:
             flags: Flags as readings.
             of: Which reading each belongs to.
         """
-        columns = self.columns.with_more(flags)
         time_ms = np.concatenate([self.time_ms, self.time_ms[of]])
-        return replace(self, columns=columns, time_ms=time_ms, order=np.argsort(columns.series, kind="stable"))
+        return replace(self, columns=self.columns.with_more(flags), time_ms=time_ms)
 
     def lines(self) -> list[pl.Series]:
         """The lines, of at most `VALUES_A_LINE` numbers each."""

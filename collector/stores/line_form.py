@@ -13,8 +13,8 @@ from typing import Self
 import numpy as np
 import polars as pl
 
-from collector.stores.columns import Columns, Ints, Local
-from collector.stores.pivot import Rows, rows_of
+from collector.stores.columns import Columns, Local
+from collector.stores.pivot import Ints, Rows, rows_of
 from collector.stores.tables import Layout, groups_of, lay_out, lines_of
 
 

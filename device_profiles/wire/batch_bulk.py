@@ -231,7 +231,8 @@ def _decode(gathered: Gathered, plans: Plans) -> Piece:
     for at, irregular in gathered.irregular.items():
         counts[column_edges[at] : column_edges[at + 1]] = irregular.counts
     decimal = exponents != DOUBLE
-    decoded = unpack_runs(Runs(gathered.run, rows, columns, np.where(decimal, counts, 0)))
+    versions = np.array([message.revision + 1 for message in gathered.message], np.int64)
+    decoded = unpack_runs(Runs(gathered.run, versions, rows, columns, np.where(decimal, counts, 0)))
     in_runs = len(decoded) - int(rows.sum())
     mantissa = decoded[:in_runs]
     starts = exclusive(counts)

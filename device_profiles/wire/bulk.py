@@ -33,6 +33,7 @@ from device_profiles.wire.digest import COVERED_FROM, PREFIX, computed_digest
 from device_profiles.wire.header import checked_header, header_of
 from device_profiles.wire.limits import MAX_BLOCK_BYTES, MAX_READINGS, MAX_SIGNATURE_BYTES
 from device_profiles.wire.model import (
+    VERSION,
     Anchor,
     BlockHeader,
     ClockSection,
@@ -256,7 +257,7 @@ class _Decoder:
         if (
             not 0 < cells <= MAX_READINGS
             or message.digest != digest
-            or message.revision
+            or message.revision >= VERSION
             or not message.segment
             or not message.seq
             or len(message.signature) > MAX_SIGNATURE_BYTES

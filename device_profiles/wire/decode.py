@@ -22,9 +22,9 @@ from device_profiles.wire.checks import sized
 from device_profiles.wire.compression import decompress
 from device_profiles.wire.header import parse, read_header, verified, verify
 from device_profiles.wire.model import NOT_EVALUATED, Block, BlockHeader, Column
-from device_profiles.wire.packing import unpack
 from device_profiles.wire.rejected import BlockRejected, RejectReason
 from device_profiles.wire.schema import Schema, decode_schema
+from device_profiles.wire.unpacking import unpack
 from device_profiles.wire.varint import wrap64
 
 __all__ = ["BlockRejected", "RejectReason", "decode", "read_header", "verify"]
@@ -90,13 +90,14 @@ def _readings(
         return (), ()
     counts = [bits.count(True) for bits in present] if present else [rows] * count
     decimal = [length for length, exponent in zip(counts, schema.exponents, strict=True) if exponent is not None]
-    runs = unpack([rows, *decimal], decompress(message.values, message.values_encoding))
+    run = decompress(message.values, message.values_encoding)
+    runs = unpack([rows, *decimal], run, message.revision + 1)
     first, unit = first_time(message), 10**schema.time_unit
     times = tuple(wrap64(first + unit * value) for value in runs[0])
     doubles = _doubles(body.doubles, sum(counts) - sum(decimal))
     flags = _flags(body, rows, count, present)
     columns = []
-    run = iter(runs[1:])
+    decimals = iter(runs[1:])
     at = 0
     for index, (spec, exponent) in enumerate(zip(schema.columns, schema.exponents, strict=True)):
         values: list[int | float | None]
@@ -104,7 +105,7 @@ def _readings(
             values = list(doubles[at : at + counts[index]])
             at += counts[index]
         else:
-            values = list(next(run))
+            values = list(next(decimals))
         if present:
             dense = iter(values)
             values = [next(dense) if bit else None for bit in present[index]]

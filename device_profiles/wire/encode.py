@@ -10,8 +10,8 @@ from device_profiles.wire import limits
 from device_profiles.wire.checks import at_most, check_block
 from device_profiles.wire.compression import BEST, compress
 from device_profiles.wire.digest import COVERED_FROM, seal
-from device_profiles.wire.model import VERSION, Anchor, Block, Column, ColumnSpec, Encoding, LossRecord, OpenRecord
-from device_profiles.wire.packing import pack
+from device_profiles.wire.model import Anchor, Block, Column, ColumnSpec, Encoding, LossRecord, OpenRecord
+from device_profiles.wire.packing import Packed, pack
 from device_profiles.wire.schema import Schema, encode_schema
 from device_profiles.wire.topics import check_agent_id
 from device_profiles.wire.varint import to_short_ns
@@ -37,7 +37,8 @@ def encode(block: Block, *, compression: Encoding = BEST) -> bytes:
         tuple(column.exponent for column in block.columns),
         unit,
     )
-    values, values_encoding = _values(block, unit, compression)
+    packed = _pack(block, unit)
+    values, values_encoding = _smaller(packed.run, compression)
     inflated = _body(block)
     at_most(len(inflated), limits.MAX_BODY_BYTES, "bytes of body")
     body, body_encoding = compress(inflated, compression)
@@ -58,7 +59,7 @@ def encode(block: Block, *, compression: Encoding = BEST) -> bytes:
         schema=encode_schema(schema),
         values=values,
         time_offset_ns=times[0] - clock.wall_ns if times else 0,
-        revision=VERSION - 1,
+        revision=packed.version - 1,
         values_encoding=pb.Encoding.Name(int(values_encoding)),
         body=body,
         body_encoding=pb.Encoding.Name(int(body_encoding)),
@@ -95,15 +96,19 @@ def restamp(
     return seal(header.SerializeToString(deterministic=True))
 
 
-def _values(block: Block, unit: int, compression: Encoding) -> tuple[bytes, Encoding]:
-    """The run of all decimal columns, times first; compressed again where the saving is worth the decoder's time."""
+def _pack(block: Block, unit: int) -> Packed:
+    """The run of all decimal columns, times first."""
     times = block.times_ns
     if not times:
-        return b"", Encoding.STORED
+        return Packed(b"", 1)
     scale, first = 10**unit, times[0]
     runs: list[list[int]] = [[(time - first) // scale for time in times]]
     runs += [_present(column) for column in block.columns if column.exponent is not None]
-    run = pack(runs)
+    return pack(runs)
+
+
+def _smaller(run: bytes, compression: Encoding) -> tuple[bytes, Encoding]:
+    """A run compressed again, where the saving is worth the decoder's time."""
     if len(run) >= _WORTH_TRYING_BYTES:
         packed, used = compress(run, compression)
         if len(packed) * _WORTH_SAVING < len(run) * (_WORTH_SAVING - 1):

@@ -9,8 +9,8 @@ from typing import Final
 from device_profiles.wire.intervals import IntervalSet
 from device_profiles.wire.values import Value
 
-VERSION: Final = 1
-"""The block version this code writes and the only one whose body it reads."""
+VERSION: Final = 2
+"""The newest block version. This code reads all up to it, and writes the lowest that can hold a block's content."""
 
 NOT_EVALUATED: Final = 2
 """QARTOD flag 2: what every reading carries that no check has looked at."""
@@ -246,7 +246,7 @@ class BlockHeader:
     @property
     def supported(self) -> bool:
         """Whether this code can read the body; if not, a verified block is held, not rejected."""
-        return self.version == VERSION and self.known
+        return self.version <= VERSION and self.known
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,4 +1,4 @@
-"""Decimal columns to bits and back: differences, Rice codes, one run for all columns of a block.
+"""Decimal columns to bits: differences, steps, Rice codes, one run for all columns of a block.
 
 The run (``docs/wire-format.md`` draws it)::
 
@@ -9,8 +9,9 @@ The run (``docs/wire-format.md`` draws it)::
     +---------------+--------------+-----------------+----------------------+----------------------+
     bits: lowest first in each byte; the two bit runs are filled up to whole bytes with zeros
 
-A code says how the residuals of its window are packed: bits 0-5 are 0 (all are zero, nothing is written) or k + 1; in
-a column's first window bit 6 says second differences and bit 7 that a step follows the head.
+A code says how the residuals of its window are packed: bits 0-5 are 0 (all are zero, nothing is written) or k + 1; bit
+7 says that from this window on residuals count in another step, which is among the numbers; bit 6, in a column's first
+window only, says second differences. A run whose steps change only at first windows is version 1, any other version 2.
 """
 
 from __future__ import annotations
@@ -18,10 +19,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from math import gcd
 from operator import sub
-from typing import Final
+from typing import Final, NamedTuple
 
 from device_profiles.wire.limits import INT64_MAX, INT64_MIN
-from device_profiles.wire.varint import put_varint, read_varints, unzigzag, varint_length, wrap64, zigzag
+from device_profiles.wire.varint import put_varint, varint_length, wrap64, zigzag
 
 WINDOW: Final = 64
 ESCAPE: Final = 16
@@ -30,15 +31,29 @@ SECOND_ORDER: Final = 0x40
 STEPPED: Final = 0x80
 K_MASK: Final = 0x3F
 
+_WORTH_CHANGING_BITS: Final = 96
+"""What steps that change must save in a column: blocks of the first version are read by every collector."""
 _UNARY: Final = tuple("1" + "0" * quotient for quotient in range(ESCAPE + 1))
 _SHORT_K: Final = 9
 _LOW: Final = tuple(tuple(f"{value:0{k}b}" for value in range(1 << k)) if k else ("",) for k in range(_SHORT_K + 1))
 
 
+class Packed(NamedTuple):
+    """The columns of a block as bytes.
+
+    Attributes:
+        run: Drawn above.
+        version: The first version of blocks that may hold it.
+    """
+
+    run: bytes
+    version: int
+
+
 class _Run:
     """The five parts of a run while columns are appended."""
 
-    __slots__ = ("codes", "excess", "low", "numbers", "unary")
+    __slots__ = ("codes", "excess", "low", "numbers", "unary", "version")
 
     def __init__(self) -> None:
         self.codes = bytearray()
@@ -46,9 +61,10 @@ class _Run:
         self.excess: list[int] = []
         self.unary: list[str] = []
         self.low: list[str] = []
+        self.version = 1
 
 
-def pack(columns: Sequence[Sequence[int]]) -> bytes:
+def pack(columns: Sequence[Sequence[int]]) -> Packed:
     """Pack columns of signed 64-bit integers. They may differ in length, and be empty.
 
     The first one (the rows' times) starts with 0, which is not written.
@@ -64,7 +80,7 @@ def pack(columns: Sequence[Sequence[int]]) -> bytes:
     quotients = _bits(run.unary)
     length = bytearray()
     put_varint(length, len(quotients))
-    return b"".join((length, run.codes, quotients, run.numbers, _bits(run.low)))
+    return Packed(b"".join((length, run.codes, quotients, run.numbers, _bits(run.low))), run.version)
 
 
 def _bits(parts: list[str]) -> bytes:
@@ -78,35 +94,78 @@ def _bits(parts: list[str]) -> bytes:
 
 def _pack_column(run: _Run, column: Sequence[int]) -> None:
     put_varint(run.numbers, zigzag(column[0]))
-    count = len(column) - 1
-    if not count:
+    residuals = _differences(column)
+    if not residuals:
         return
-    deltas = list(map(sub, column[1:], column))
-    if max(deltas) > INT64_MAX or min(deltas) < INT64_MIN:
-        deltas = [wrap64(delta) for delta in deltas]
-    start = len(run.codes)
-    mode = 0
-    step = gcd(*deltas)
-    if step > 1 and count * (step.bit_length() - 1) > 8 * varint_length(step):
-        mode = STEPPED
-        deltas = [delta // step for delta in deltas]
-    slope = _slope(deltas)
-    if slope is not None:
-        mode |= SECOND_ORDER
-        residuals = list(map(sub, deltas[1:], deltas))
-        if residuals and (max(residuals) > INT64_MAX or min(residuals) < INT64_MIN):
-            residuals = [wrap64(residual) for residual in residuals]
-        put_varint(run.numbers, zigzag(slope))
-        first = WINDOW - 1  # element 1 is the slope: the first window holds one residual less
+    whole = gcd(*residuals)
+    if _pays(whole, len(residuals)):
+        residuals = [residual // whole for residual in residuals]
     else:
-        residuals = deltas
-        first = WINDOW
-    if mode & STEPPED:
-        put_varint(run.numbers, step)
-    _pack_window(run, residuals[:first])
-    for at in range(first, len(residuals), WINDOW):
-        _pack_window(run, residuals[at : at + WINDOW])
-    run.codes[start] |= mode
+        whole = 1
+    slope = _slope(residuals)
+    first = WINDOW
+    if slope is not None:
+        residuals = _differences(residuals)
+        first -= 1  # element 1 is the slope: the first window holds one residual less
+    windows = [residuals[:first], *(residuals[at : at + WINDOW] for at in range(first, len(residuals), WINDOW))]
+    steps = _steps(windows, slope)
+    start = len(run.codes)
+    if slope is not None:
+        put_varint(run.numbers, zigzag(slope // steps[0]))
+    before = 1
+    for step, window in zip(steps, windows, strict=True):
+        mode = 0
+        if step * whole != before:
+            before = step * whole
+            put_varint(run.numbers, before)
+            mode = STEPPED
+            if len(run.codes) > start:
+                run.version = 2
+        _pack_window(run, [residual // step for residual in window] if step > 1 else window, mode)
+    if slope is not None:
+        run.codes[start] |= SECOND_ORDER
+
+
+def _differences(values: Sequence[int]) -> list[int]:
+    """Each from the one before, in 64 bits; one fewer than there are values."""
+    differences = list(map(sub, values[1:], values))
+    if differences and (max(differences) > INT64_MAX or min(differences) < INT64_MIN):
+        return [wrap64(difference) for difference in differences]
+    return differences
+
+
+def _pays(step: int, count: int) -> bool:
+    """Whether so many residuals are shorter by more than a step takes."""
+    return step > 1 and count * (step.bit_length() - 1) > 8 * varint_length(step)
+
+
+def _steps(windows: list[list[int]], slope: int | None) -> list[int]:
+    """The step of each window: a sensor whose resolution changes by day and by night has one for each.
+
+    A logger that gives seven digits of a number gives six decimals at night and three by day; a column that holds both
+    has the finer resolution, and its day counts in steps of a thousand.
+    """
+    own = [gcd(*residuals) for residuals in windows]
+    if not any(_pays(step, len(residuals)) for step, residuals in zip(own, windows, strict=True)):
+        return [1] * len(windows)
+    if own[0] and slope is not None:
+        own[0] = gcd(own[0], slope)
+    steps: list[int] = []
+    step, saved = 1, 0
+    for common, residuals in zip(own, windows, strict=True):
+        if common:
+            choices = {choice for choice in (1, step, common) if common % choice == 0}
+            if choices != {step}:
+                bits, step = min((_bits_in(residuals, choice, before=step), choice) for choice in choices)
+                saved += _bits_in(residuals, 1, before=1) - bits
+        steps.append(step)
+    return steps if saved >= _WORTH_CHANGING_BITS else [1] * len(windows)
+
+
+def _bits_in(residuals: list[int], step: int, *, before: int) -> int:
+    """What a window takes in this step, the change to it included. [bit]."""
+    change = 0 if step == before else 8 * varint_length(step)
+    return change + _best_k([zigzag(residual // step) for residual in residuals])[0]
 
 
 def _slope(deltas: list[int]) -> int | None:
@@ -121,13 +180,13 @@ def _slope(deltas: list[int]) -> int | None:
     return deltas[0] if cost < plain else None
 
 
-def _pack_window(run: _Run, residuals: list[int]) -> None:
+def _pack_window(run: _Run, residuals: list[int], mode: int) -> None:
     if not any(residuals):
-        run.codes.append(0)
+        run.codes.append(mode)
         return
     zigzags = [(value << 1) ^ (value >> 63) for value in residuals]
-    k, quotients = _best_k(zigzags)
-    run.codes.append(k + 1)
+    _, k, quotients = _best_k(zigzags)
+    run.codes.append(mode | k + 1)
     if max(quotients) < ESCAPE:
         run.unary += [_UNARY[quotient] for quotient in quotients]
     else:
@@ -143,167 +202,27 @@ def _pack_window(run: _Run, residuals: list[int]) -> None:
         run.low += [f"{value & mask:0{k}b}" for value in zigzags]
 
 
-def _best_k(zigzags: list[int]) -> tuple[int, list[int]]:
-    """The remainder width that costs least near the median, and the quotients it leaves."""
-    middle = min(MAX_K, max(0, sorted(zigzags)[len(zigzags) >> 1].bit_length() - 1))
-    best = None
-    for k in range(max(0, middle - 1), min(MAX_K, middle + 1) + 1):
-        quotients = [value >> k for value in zigzags] if k else zigzags
-        cost = len(zigzags) * k + sum(quotients)
-        if max(quotients) >= ESCAPE:
-            for quotient in quotients:
-                if quotient >= ESCAPE:
-                    cost += ESCAPE - quotient + 8 * varint_length(quotient - ESCAPE)
-        if best is None or cost < best[0]:
-            best = (cost, k, quotients)
-    assert best is not None
-    return best[1], best[2]
+def _best_k(zigzags: list[int]) -> tuple[int, int, list[int]]:
+    """What the cheapest remainder width takes beside the quotients' ones [bit], that width, the quotients it leaves.
 
-
-def windows(count: int) -> int:
-    """Code bytes of a column with ``count`` values."""
-    return (count + WINDOW - 2) // WINDOW if count > 1 else 0
-
-
-def split(run: bytes, codes: int) -> tuple[int, int]:
-    """Where in a run the quotients start and end, given the number of codes.
-
-    Raises:
-        ValueError: The run is too short, or its length field is no varint of at most four bytes.
+    Only widths near the median are tried, and where outliers need escapes also those near the mean. On recordings that
+    comes out as small as trying all.
     """
-    at = shift = length = 0
-    while True:
-        if at >= len(run) or at > 3:
-            raise ValueError("no length of the quotients")
-        byte = run[at]
-        length |= (byte & 0x7F) << shift
-        at += 1
-        shift += 7
-        if byte < 0x80:
-            break
-    start = at + codes
-    if start + length > len(run):
-        raise ValueError("run shorter than its codes and quotients")
-    return start, start + length
+    count = len(zigzags)
+    middle = min(MAX_K, max(0, sorted(zigzags)[count >> 1].bit_length() - 1))
+    best = min(_width(zigzags, k) for k in range(max(0, middle - 1), min(MAX_K, middle + 1) + 1))
+    if max(best[2]) >= ESCAPE:
+        mean = min(MAX_K, (sum(zigzags) // count).bit_length() - 1)
+        best = min([best, *(_width(zigzags, k) for k in range(max(middle + 2, mean - 1), mean + 1))])
+    return best
 
 
-def unpack(lengths: Sequence[int], run: bytes) -> list[list[int]]:
-    """The columns of these lengths. Arithmetic is modulo 2**64, so that every input has one meaning.
-
-    Raises:
-        ValueError: Codes, quotients, numbers or remainders are too few, too many or malformed.
-    """
-    code_count = sum(map(windows, lengths))
-    quotients_start, quotients_end = split(run, code_count)
-    codes = run[quotients_start - code_count : quotients_start]
-    plan = _plan(lengths, codes)
-    remainder_bits = sum(k * count for k, count in plan if k > 0)
-    numbers_end = len(run) - ((remainder_bits + 7) >> 3)
-    if quotients_end > numbers_end:
-        raise ValueError("run too short for its remainders")
-    coded = sum(count for k, count in plan if k >= 0)
-    quotients = _read_unary(run[quotients_start:quotients_end], coded)
-    remainders = run[numbers_end:]
-    if remainder_bits & 7 and remainders[-1] >> (remainder_bits & 7):
-        raise ValueError("padding of the remainders is not zero")
-    numbers = read_varints(run[quotients_end:numbers_end])
-    if lengths[0]:
-        numbers.insert(0, 0)
-    heads = _heads(lengths, codes)
-    if len(numbers) != heads + quotients.count(ESCAPE):
-        raise ValueError(f"{len(numbers)} numbers")
-    excess = iter(numbers[heads:])
-    quotients = [quotient if quotient < ESCAPE else ESCAPE + next(excess) for quotient in quotients]
-    residuals = _join(plan, quotients, remainders)
-    return _columns(lengths, codes, numbers, residuals)
-
-
-def _heads(lengths: Sequence[int], codes: bytes) -> int:
-    """How many numbers stand before the excesses."""
-    heads = at = 0
-    for length in lengths:
-        heads += bool(length)
-        if length > 1:
-            heads += bool(codes[at] & SECOND_ORDER) + bool(codes[at] & STEPPED)
-            at += windows(length)
-    return heads
-
-
-def _plan(lengths: Sequence[int], codes: bytes) -> list[tuple[int, int]]:
-    """(k, residuals) of every window, k = -1 where all residuals are zero."""
-    plan: list[tuple[int, int]] = []
-    at = 0
-    for length in lengths:
-        left = length - 1
-        for window in range(windows(length)):
-            code = codes[at]
-            at += 1
-            if window and code > K_MASK:
-                raise ValueError("mode bits behind a column's first window")
-            k = (code & K_MASK) - 1
-            if k > MAX_K:
-                raise ValueError(f"remainders of {k} bits")
-            count = min(left, WINDOW)
-            left -= count
-            plan.append((k, count - 1 if not window and code & SECOND_ORDER else count))
-    return plan
-
-
-def _read_unary(data: bytes, count: int) -> list[int]:
-    if data and not data[-1]:
-        raise ValueError("quotients end in an empty byte")
-    bits = bin(int.from_bytes(data, "little"))[:1:-1]
-    quotients = [len(zeros) for zeros in bits.split("1")]
-    if quotients.pop() or len(quotients) != count:
-        # A run without any "1" is "0" alone and leaves a rest of one zero, unless there are no bytes at all.
-        if not data and not count:
-            return []
-        raise ValueError(f"{len(quotients)} quotients, not {count}")
-    if quotients and max(quotients) > ESCAPE:
-        raise ValueError("quotient above the escape")
-    return quotients
-
-
-def _join(plan: list[tuple[int, int]], quotients: list[int], remainders: bytes) -> list[int]:
-    """Residuals of all columns in a row."""
-    residuals: list[int] = []
-    at = bit = 0
-    for k, count in plan:
-        if k < 0:
-            residuals += [0] * count
-            continue
-        for quotient in quotients[at : at + count]:
-            low = int.from_bytes(remainders[bit >> 3 : (bit + k + 7) >> 3], "little") >> (bit & 7) & ((1 << k) - 1)
-            bit += k
-            # A quotient too large for its k wraps like everything else.
-            residuals.append(unzigzag((quotient << k | low) & (1 << 64) - 1))
-        at += count
-    return residuals
-
-
-def _columns(lengths: Sequence[int], codes: bytes, numbers: list[int], residuals: list[int]) -> list[list[int]]:
-    columns: list[list[int]] = []
-    number = iter(numbers)
-    residual = iter(residuals)
-    at = 0
-    for length in lengths:
-        if not length:
-            columns.append([])
-            continue
-        value = wrap64(unzigzag(next(number)))
-        column = [value]
-        if length > 1:
-            mode = codes[at]
-            at += windows(length)
-            second = mode & SECOND_ORDER
-            delta = unzigzag(next(number)) if second else 0
-            step = next(number) if mode & STEPPED else 1
-            if second:
-                value = wrap64(value + delta * step)
-                column.append(value)
-            for _ in range(len(column), length):
-                delta = delta + next(residual) if second else next(residual)
-                value = wrap64(value + delta * step)
-                column.append(value)
-        columns.append(column)
-    return columns
+def _width(zigzags: list[int], k: int) -> tuple[int, int, list[int]]:
+    """What this remainder width takes, as `_best_k` says it."""
+    quotients = [value >> k for value in zigzags] if k else zigzags
+    bits = len(zigzags) * k + sum(quotients)
+    if max(quotients) >= ESCAPE:
+        for quotient in quotients:
+            if quotient >= ESCAPE:
+                bits += ESCAPE - quotient + 8 * varint_length(quotient - ESCAPE)
+    return bits, k, quotients

@@ -1,4 +1,4 @@
-"""The packed runs of many blocks at once, in numpy: the same bits as `packing.unpack`, no Python per block.
+"""The packed runs of many blocks at once, in numpy: the same bits as `unpacking.unpack`, no Python per block.
 
 Words used here: *column* is a column of one block, *window* up to 64 residuals of one column, *coded* a residual that
 has a quotient (windows of zeros have none). "Wire order" is block by block, each with its row times first, then its
@@ -40,12 +40,14 @@ class Runs:
 
     Attributes:
         data: One run per block.
+        versions: Version of each block.
         rows: Rows of each block.
         columns: Number of columns of each block, row times not counted, doubles counted.
         lengths: Values present of each column; 0 for a column of doubles, which has no part in the run.
     """
 
     data: list[bytes]
+    versions: Int64s
     rows: Int64s
     columns: Int64s
     lengths: Int64s
@@ -79,18 +81,20 @@ class _Windows:
         count: Its residuals.
         coded: Whether it has quotients.
         target: Where in the result its first residual goes.
-        second: Per column whether residuals are second differences.
-        stepped: Per column whether residuals count in steps.
+        steps: How many steps the windows before it bring, and all windows.
         edges: First window of each block, and the end.
+        of_column: First window of each column, and the end.
+        second: Per column whether residuals are second differences.
     """
 
     k: Int64s
     count: Int64s
     coded: Bools
     target: Int64s
-    second: Bools
-    stepped: Bools
+    steps: Int64s
     edges: Int64s
+    of_column: Int64s
+    second: Bools
 
 
 def exclusive(counts: Int64s) -> Int64s:
@@ -117,7 +121,7 @@ def unpack_runs(runs: Runs) -> Int64s:
     data = np.frombuffer(b"".join([*runs.data, _PADDING]), np.uint8)
     run_edges = exclusive(np.fromiter(map(len, runs.data), np.int64, len(runs.data)))
     codes_at, quotients_at, numbers_at = _split(data, run_edges, exclusive(columns.windows)[wire_edges])
-    windows = _windows(data, codes_at, columns)
+    windows = _windows(data, codes_at, columns, runs.versions)
     bits = exclusive(np.where(windows.k > 0, windows.k, 0) * windows.count)
     block_bits = bits[windows.edges]
     remainders_at = run_edges[1:] - ((np.diff(block_bits) + 7) >> 3)
@@ -125,7 +129,7 @@ def unpack_runs(runs: Runs) -> Int64s:
     coded_edges = exclusive(np.where(windows.coded, windows.count, 0))[windows.edges]
     quotients = _quotients(data, quotients_at, numbers_at, coded_edges)
     with_head = ~columns.is_time & (lengths > 0)
-    heads = with_head.astype(np.int64) + windows.second + windows.stepped
+    heads = with_head.astype(np.int64) + windows.second + np.diff(windows.steps[windows.of_column])
     head_edges = exclusive(heads)
     escapes = np.flatnonzero(quotients == ESCAPE)
     escape_edges = np.searchsorted(escapes, coded_edges)
@@ -140,7 +144,9 @@ def unpack_runs(runs: Runs) -> Int64s:
     out[ranges(windows.target[windows.coded], count)] = residuals
     column_block = np.repeat(np.arange(len(runs.data)), runs.columns + 1)
     first_number = head_edges[:-1] + (number_edges[:-1] - head_edges[wire_edges[:-1]])[column_block]
-    _integrate(out, columns, windows, numbers, first_number + with_head)
+    next_number = first_number + with_head
+    _multiply(out, windows, numbers, next_number + windows.second)
+    _integrate(out, columns, windows, numbers, next_number)
     out[columns.starts[with_head]] = _unzigzag(numbers[first_number[with_head]])
     in_order = np.concatenate([np.flatnonzero(~columns.is_time), np.flatnonzero(columns.is_time)])
     _accumulate(out, columns.starts[in_order], lengths[in_order])
@@ -186,7 +192,7 @@ def _split(data: Bytes, run_edges: Int64s, code_edges: Int64s) -> tuple[Int64s, 
     return at, quotients_at, numbers_at
 
 
-def _windows(data: Bytes, codes_at: Int64s, columns: _Columns) -> _Windows:
+def _windows(data: Bytes, codes_at: Int64s, columns: _Columns, versions: Int64s) -> _Windows:
     counts = columns.windows
     first = exclusive(counts)
     edges = first[columns.edges]
@@ -198,9 +204,11 @@ def _windows(data: Bytes, codes_at: Int64s, columns: _Columns) -> _Windows:
     second = (mode & SECOND_ORDER) > 0
     k = (codes & K_MASK) - 1
     wrong = k > MAX_K
-    behind = codes > K_MASK
-    behind[first_of_some] = False
-    wrong |= behind
+    behind = codes & ~K_MASK
+    behind[first_of_some] = 0
+    if behind.any():
+        newer = np.repeat(versions > 1, np.diff(edges))
+        wrong |= behind & np.where(newer, ~STEPPED, -1) != 0
     if wrong.any():
         raise BadRuns(np.unique(np.searchsorted(edges, np.flatnonzero(wrong), side="right") - 1))
     number = np.arange(len(codes)) - np.repeat(first[:-1], counts)
@@ -210,7 +218,8 @@ def _windows(data: Bytes, codes_at: Int64s, columns: _Columns) -> _Windows:
     shorter = first[:-1][second]
     count[shorter] -= 1
     target[shorter] += 1
-    return _Windows(k, count, k >= 0, target, second, (mode & STEPPED) > 0, edges)
+    steps = exclusive((codes & STEPPED) // STEPPED)
+    return _Windows(k, count, k >= 0, target, steps, edges, first, second)
 
 
 def _quotients(data: Bytes, starts: Int64s, ends: Int64s, coded_edges: Int64s) -> UInt64s:
@@ -286,21 +295,34 @@ def _unzigzag(values: UInt64s) -> Int64s:
     return sign
 
 
+def _multiply(out: Int64s, windows: _Windows, numbers: UInt64s, first_step: Int64s) -> None:
+    """Residuals by the step that is in force in their window, in place."""
+    steps = windows.steps
+    if not steps[-1]:
+        return
+    column = np.repeat(np.arange(len(windows.second)), np.diff(windows.of_column))
+    in_column = steps[1:] - steps[windows.of_column[:-1]][column]
+    here = np.flatnonzero((in_column > 0) & windows.coded)
+    step = numbers[first_step[column[here]] + in_column[here] - 1].view(np.int64)
+    out[ranges(windows.target[here], windows.count[here])] *= np.repeat(step, windows.count[here])
+
+
 def _integrate(out: Int64s, columns: _Columns, windows: _Windows, numbers: UInt64s, next_number: Int64s) -> None:
-    """Second differences into first ones, then steps, in place."""
+    """Second differences into first ones, in place."""
     second = windows.second
-    if second.any():
-        first, length = columns.starts[second] + 1, columns.lengths[second] - 1
-        out[first] = _unzigzag(numbers[next_number[second]])
-        where = ranges(first, length)
-        part = out[where]
-        _accumulate(part, exclusive(length)[:-1], length)
-        out[where] = part
-    stepped = windows.stepped
-    if stepped.any():
-        first, length = columns.starts[stepped] + 1, columns.lengths[stepped] - 1
-        step = numbers[next_number[stepped] + second[stepped]].view(np.int64)
-        out[ranges(first, length)] *= np.repeat(step, length)
+    if not second.any():
+        return
+    first, length = columns.starts[second] + 1, columns.lengths[second] - 1
+    number = next_number[second]
+    slope = _unzigzag(numbers[number])
+    window = windows.of_column[:-1][second]
+    stepped = windows.steps[window + 1] > windows.steps[window]
+    slope[stepped] *= numbers[number[stepped] + 1].view(np.int64)
+    out[first] = slope
+    where = ranges(first, length)
+    part = out[where]
+    _accumulate(part, exclusive(length)[:-1], length)
+    out[where] = part
 
 
 def _accumulate(values: Int64s, starts: Int64s, lengths: Int64s) -> None:

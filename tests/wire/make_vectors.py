@@ -60,6 +60,11 @@ def samples() -> dict[str, tuple[str, Block, Encoding]]:
             ),
             Encoding.STORED,
         ),
+        "steps": (
+            "200 rows, version 2: six decimals by night and three by day, in first and in second differences",
+            dataclasses.replace(weather(rows=200), columns=(*dawn(), Column("batt", "V", -2, (1336,) * 200))),
+            Encoding.STORED,
+        ),
         "extremes": (
             "the ends of 64 bits: escapes, and differences that wrap",
             dataclasses.replace(plain, columns=(extremes,)),
@@ -74,6 +79,17 @@ def samples() -> dict[str, tuple[str, Block, Encoding]]:
         "zstd_body": ("the same body in zstd", dataclasses.replace(full, texts=(event,) * 12), Encoding.ZSTD),
         "records": ("no rows: loss record, anchor and open record", records, Encoding.STORED),
     }
+
+
+def dawn() -> tuple[Column, Column]:
+    """A logger of seven digits: night in millionths, day in thousandths, night again; once steady, once climbing."""
+    night = [-433_402 + row * row * 37 % 23 for row in range(70)]
+    day = [1000 * (row * 7919 % 211_000) for row in range(100)]
+    climb = [1000 * row * row + 3000 * (row * row % 7) for row in range(100)]
+    return (
+        Column("global", "W/m2", -6, (*night, *day, *night[:30])),
+        Column("direct", "W/m2", -6, (*night[:40], *climb, *(climb[-1] + value for value in night[:60]))),
+    )
 
 
 def main() -> None:

@@ -1,6 +1,6 @@
 """A block decoder written from ``docs/wire-format.md`` and the standard library alone: no protobuf, no shared code.
 
-Slow and plain on purpose. It reads what the page describes (version 1; deflated or stored parts) and checks nothing
+Slow and plain on purpose. It reads what the page describes (both versions; deflated or stored parts) and checks nothing
 but the digest.
 """
 
@@ -98,31 +98,29 @@ def bits_of(data: bytes) -> list[int]:
     return [byte >> bit & 1 for byte in data for bit in range(8)]
 
 
-def plan_of(codes: bytes, lengths: list[int]) -> tuple[list[list[tuple[int, int]]], list[int]]:
-    """Per column its windows as (k or -1, residuals), and its mode: 1 second differences, 2 a step, 3 both."""
+def plan_of(codes: bytes, lengths: list[int]) -> list[list[tuple[int, int, int]]]:
+    """Per column its windows as (k or -1, residuals, mode): 1 second differences, 2 a step, 3 both."""
     code = iter(codes)
-    plans, modes = [], []
+    plans = []
     for length in lengths:
-        plan, mode = [], 0
+        plan = []
         for start in range(1, length, 64):
             byte = next(code)
-            if start == 1:
-                mode = byte >> 6
-            plan.append(((byte & 63) - 1, min(64, length - start) - (mode & 1 if start == 1 else 0)))
+            mode = byte >> 6
+            plan.append(((byte & 63) - 1, min(64, length - start) - (mode & 1), mode))
         plans.append(plan)
-        modes.append(mode)
-    return plans, modes
+    return plans
 
 
 def columns_of(run: bytes, lengths: list[int]) -> list[list[int]]:
     """The decimal columns; the first one holds the row times."""
     quotient_bytes, at = varint(run, 0)
     code_count = sum(-(-(length - 1) // 64) for length in lengths if length > 1)
-    plans, modes = plan_of(run[at : at + code_count], lengths)
+    plans = plan_of(run[at : at + code_count], lengths)
     at += code_count
     quotient_bits = iter(bits_of(run[at : at + quotient_bytes]))
     at += quotient_bytes
-    low_size = -(-sum(k * count for plan in plans for k, count in plan if k > 0) // 8)
+    low_size = -(-sum(k * count for plan in plans for k, count, _ in plan if k > 0) // 8)
     low_bits = iter(bits_of(run[len(run) - low_size :] if low_size else b""))
     numbers = []
     while at < len(run) - low_size:
@@ -130,10 +128,15 @@ def columns_of(run: bytes, lengths: list[int]) -> list[list[int]]:
         numbers.append(value)
     number_of = iter(numbers)
     heads = []
-    for index, (length, mode) in enumerate(zip(lengths, modes, strict=True)):
+    for index, (length, plan) in enumerate(zip(lengths, plans, strict=True)):
         first = unzigzag(next(number_of)) if index and length else 0
-        slope = unzigzag(next(number_of)) if mode & 1 else 0
-        heads.append((first, slope, next(number_of) if mode & 2 else 1))
+        second = bool(plan) and plan[0][2] & 1 == 1
+        slope = unzigzag(next(number_of)) if second else None
+        steps, step = [], 1
+        for _, _, mode in plan:
+            step = next(number_of) if mode & 2 else step
+            steps.append(step)
+        heads.append((first, slope, steps))
 
     def residual(k: int) -> int:
         if k < 0:
@@ -147,11 +150,13 @@ def columns_of(run: bytes, lengths: list[int]) -> list[list[int]]:
         return unzigzag((quotient << k | low) & MASK)
 
     columns = []
-    for length, plan, mode, (first, slope, step) in zip(lengths, plans, modes, heads, strict=True):
-        differences = [residual(k) for k, count in plan for _ in range(count)]
-        if mode & 1:
-            differences = list(accumulate([slope, *differences]))
-        columns.append([signed(value) for value in accumulate([first, *(d * step for d in differences)])][:length])
+    for length, plan, (first, slope, steps) in zip(lengths, plans, heads, strict=True):
+        differences = [
+            residual(k) * step for (k, count, _), step in zip(plan, steps, strict=True) for _ in range(count)
+        ]
+        if slope is not None:
+            differences = list(accumulate([slope * steps[0], *differences]))
+        columns.append([signed(value) for value in accumulate([first, *differences])][:length])
     return columns
 
 

@@ -48,8 +48,16 @@ def walks(rows: int) -> st.SearchStrategy[list[int]]:
         st.lists(st.integers(-3, 3), min_size=rows, max_size=rows),
         st.lists(st.integers(-100_000, 100_000), min_size=rows, max_size=rows),
     )
+
+    def in_parts(values: list[int], scales: list[int]) -> list[int]:
+        """The same walk, each fourth of it in another resolution."""
+        return [
+            max(INT64_MIN, min(INT64_MAX, value * scales[4 * row // len(values)])) for row, value in enumerate(values)
+        ]
+
     walked = st.builds(walk, st.integers(-(10**9), 10**9), steps, st.sampled_from([1, 1, 5, 75, 1 << 40]))
-    return st.one_of(walked, st.lists(INT64, min_size=rows, max_size=rows))
+    scales = st.lists(st.sampled_from([1, 2, 1000, 10**6, 1 << 60]), min_size=4, max_size=4)
+    return st.one_of(walked, st.builds(in_parts, walked, scales), st.lists(INT64, min_size=rows, max_size=rows))
 
 
 @st.composite

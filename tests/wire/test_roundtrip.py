@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import dataclasses
 import math
+import random
 import struct
 
 import numpy as np
@@ -14,8 +15,10 @@ from device_profiles.wire.decode import decode, read_header, verify
 from device_profiles.wire.digest import block_digest, chain, computed_digest
 from device_profiles.wire.encode import encode, restamp
 from device_profiles.wire.model import NOT_EVALUATED, Block, Column, Encoding, TextEvent
-from device_profiles.wire.packing import pack, unpack
+from device_profiles.wire.packing import pack
+from device_profiles.wire.unpacking import unpack
 from device_profiles.wire.values import Scaled, scaled_to_float
+from tests.wire.make_vectors import samples
 from tests.wire.samples import NOW_NS, weather
 from tests.wire.strategies import blocks, same, walks
 
@@ -105,16 +108,32 @@ def test_bulk_spans_several_groups() -> None:
     assert found(batch) == expected(many)
 
 
-@given(columns=st.integers(1, 140).flatmap(lambda rows: st.lists(walks(rows), min_size=1, max_size=4)))
+@given(columns=st.integers(1, 280).flatmap(lambda rows: st.lists(walks(rows), min_size=1, max_size=4)))
 @settings(deadline=None)
 def test_packing_is_exact_over_the_whole_range(columns: list[list[int]]) -> None:
     with_time = [list(range(len(columns[0]))), *columns]
-    assert unpack([len(column) for column in with_time], pack(with_time)) == with_time
+    assert unpack([len(column) for column in with_time], *pack(with_time)) == with_time
 
 
 def test_packing_takes_columns_of_any_length() -> None:
     columns = [[0], [], [7], [-1, 1], [5] * 65, list(range(66)), [(-2) ** n for n in range(63)]]
-    assert unpack([len(column) for column in columns], pack(columns)) == columns
+    assert unpack([len(column) for column in columns], *pack(columns)) == columns
+
+
+def test_only_blocks_whose_steps_change_need_the_second_version() -> None:
+    """An older collector reads what it can, and holds the rest."""
+    changing, steady = samples()["steps"][1], samples()["windows"][1]
+    assert [read_header(encode(block)).version for block in (changing, steady)] == [2, 1]
+
+
+def test_a_resolution_that_changes_costs_what_each_part_costs() -> None:
+    """Six decimals by night do not make the day's three cost as much as six."""
+    rng = random.Random(1)
+    night, day = [rng.randrange(20) for _ in range(129)], [rng.randrange(200_000) for _ in range(128)]
+    times = list(range(257))
+    apart = len(pack([times[:129], night]).run) + len(pack([times[:128], day]).run)
+    mixed = [*night, *(1000 * value for value in day)]
+    assert len(pack([times, mixed]).run) < apart + 64 * 10 // 8, "the window across the change alone is dear"
 
 
 def test_a_cadence_and_a_constant_cost_next_to_nothing() -> None:

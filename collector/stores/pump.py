@@ -261,6 +261,9 @@ class Pump:
         if self._clock_s() >= self._save_due_s and self._written != self._offset:
             self._save()
         self._read_back()
+        if self.is_paused or self.trouble is not None:
+            # It may last for days: what the store does not take has its place in the journal, not in memory.
+            self._supply.let_go()
         if self.is_paused or not self.courier.has_room or not self.watch.may_send:
             return False
         if not self._back.may_send(self._clock_s()) or (self.forgets and self.courier.waiting):

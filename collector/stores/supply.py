@@ -51,6 +51,11 @@ class Supply:
         """Take what was just committed, every commit, in order. Never waits."""
         self._feed.offer(entries)
 
+    def let_go(self) -> None:
+        """Hold nothing in memory: the journal has it."""
+        self._feed.let_go()
+        self._read = ()
+
     def after(self, position: int, *, readings_max: int) -> Stretch:
         """What lies behind a position.
 

@@ -12,7 +12,7 @@ from collector.journal.packing import JournalEntry
 from collector.lake.accounting import Accounts
 from collector.lake.chart import POINTS_MAX, SPAN_NS_MAX, ChartMemory
 from collector.lake.dictionary import SeriesDictionary, SeriesKey
-from collector.lake.feed import PIECE_BLOCKS, Feed, up_to
+from collector.lake.feed import ENTRY_BYTES, PIECE_BLOCKS, Feed, up_to
 from collector.lake.latest import AHEAD_NS_MAX, ChannelKey, LatestValues, Readings
 
 NOW_NS = 1_795_471_200 * 10**9
@@ -133,11 +133,11 @@ def entry(position: int, size: int = 10) -> JournalEntry:
     return JournalEntry(position, "a", 1, 1, position, 5, 0, b"", bytes(size))
 
 
-@given(st.lists(st.tuples(st.integers(1, 50), st.booleans()), max_size=40), st.integers(20, 2_000))
+@given(st.lists(st.tuples(st.integers(1, 50), st.booleans()), max_size=40), st.integers(2, 200))
 def test_the_feed_gives_everything_in_order_or_leaves_a_gap_to_the_journal(
-    steps: list[tuple[int, bool]], bytes_max: int
+    steps: list[tuple[int, bool]], blocks_max: int
 ) -> None:
-    feed = Feed(bytes_max)
+    feed = Feed(blocks_max * (ENTRY_BYTES + 10))
     journal: list[JournalEntry] = []
     seen: list[int] = []
     for count, take in steps:
@@ -163,6 +163,19 @@ def test_a_large_commit_is_taken_out_in_pieces() -> None:
     first = feed.take(0, readings_max=5)
     assert [one.position for one in first] == list(range(1, PIECE_BLOCKS + 1))
     assert feed.waiting_bytes == (200 - PIECE_BLOCKS) * 10
+
+
+def test_a_feed_counts_what_goes_with_small_blocks_and_can_let_go() -> None:
+    feed = Feed(10 * ENTRY_BYTES)
+    for number in range(1, 101):
+        feed.offer([entry(number, size=1)])
+    assert (feed.waiting_bytes, feed.dropped) == (9, 91)
+    feed.let_go()
+    assert feed.waiting_bytes == 0
+    assert feed.take(0, readings_max=10**6) == []
+    feed.offer([entry(101)])
+    assert feed.take(0, readings_max=10**6) == [], "behind a gap"
+    assert [one.position for one in feed.take(100, readings_max=10**6)] == [101]
 
 
 def test_readers_and_the_writer_do_not_disturb_each_other() -> None:

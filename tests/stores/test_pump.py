@@ -250,6 +250,22 @@ def test_a_paused_store_gets_nothing_also_after_a_restart(world: World) -> None:
     assert world.store.on_disk == truth(world.made)
 
 
+@pytest.mark.parametrize("why", ["dead", "paused"])
+def test_what_a_store_does_not_take_is_not_kept_in_memory(world: World, why: str) -> None:
+    world.blocks(3)
+    world.work(3)
+    if why == "dead":
+        world.store.failing = [Unreachable("down")] * 1000
+    else:
+        world.pump.pause()
+    for _ in range(30):
+        world.blocks(20)
+        world.work(1, seconds=0.1)
+    assert world.pump._supply._feed.waiting_bytes == 0
+    world.finish()
+    assert world.store.on_disk == truth(world.made)
+
+
 def test_new_readings_do_not_wait_for_a_back_fill(world: World) -> None:
     world.blocks(300)
     world.bench.project()

@@ -70,7 +70,7 @@ def run(args: argparse.Namespace, more: Sequence[tuple[str, Check]] = ()) -> int
     if args.config is not None:
         settings = doctor_link.Settings.read(args.config)
         folder = settings.folder
-        if not (settings.fault and more):
+        if settings.host or not more:
             todo.append(("configuration", settings.findings))
         todo.append(("broker", settings.look_at_broker))
     todo.insert(3, ("disk", lambda: checks.disk(folder)))

@@ -41,6 +41,8 @@ def connect(*, memory_limit_mb: int, threads: int, temp_folder: Path) -> duckdb.
         config={
             "memory_limit": f"{memory_limit_mb}MB",
             "threads": str(threads),
+            # What a merge has freed goes back to the system within seconds, not when the next one needs it.
+            "allocator_background_threads": "true",
             "temp_directory": str(temp_folder),
             "autoinstall_known_extensions": "false",
             "autoload_known_extensions": "false",

@@ -13,14 +13,13 @@ import duckdb
 from collector.stores.backfill import BackFill, FilledPiece
 from collector.stores.courier import Piece
 from collector.stores.cursor import Tally
-from collector.stores.encoder import Encoded
+from collector.stores.lines import Lines
 from collector.stores.offset import Job
 from collector.stores.ports import Readings
 
 _log: Final = logging.getLogger(__name__)
 
-
-Encode = Callable[[Readings], Encoded]
+Make = Callable[[Readings], tuple[Lines, Tally]]
 
 
 class Filler:
@@ -30,7 +29,7 @@ class Filler:
         job: What to bring, and where it was left.
         epoch: Of the back-fill's cursor.
         cursor: Makes a connection to the lake.
-        encode: Makes lines of readings; called from this thread.
+        make: Makes lines of readings and counts them; called from this thread.
         wake: Called when a piece is there.
     """
 
@@ -40,7 +39,7 @@ class Filler:
         epoch: int,
         *,
         cursor: Callable[[], duckdb.DuckDBPyConnection],
-        encode: Encode,
+        make: Make,
         wake: Callable[[], None],
     ) -> None:
         self.total = job.total
@@ -48,7 +47,7 @@ class Filler:
         self.trouble = ""
         """Why it ended too early; empty while all is well."""
         self._job, self._epoch = job, epoch
-        self._cursor, self._encode, self._wake = cursor, encode, wake
+        self._cursor, self._make, self._wake = cursor, make, wake
         self._piece: Piece | None = None
         self._change = threading.Condition()
         self._stopped = False
@@ -98,9 +97,8 @@ class Filler:
                 return
 
     def _piece_of(self, made: FilledPiece) -> Piece:
-        encoded = self._encode(made.readings)
-        tally = Tally(0, encoded.values, dict(encoded.left_out))
-        return Piece(self._job.number, self._epoch, made.progress, encoded.lines, tally)
+        lines, tally = self._make(made.readings)
+        return Piece(self._job.number, self._epoch, made.progress, lines, tally)
 
     def _give(self, piece: Piece) -> bool:
         with self._change:

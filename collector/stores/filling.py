@@ -12,7 +12,7 @@ import duckdb
 from collector.stores.backfill import END, Progress
 from collector.stores.courier import Piece
 from collector.stores.cursor import Cursor, Tally
-from collector.stores.filler import Encode, Filler
+from collector.stores.filler import Filler, Make
 from collector.stores.offset import Job, Offset
 
 _log: Final = logging.getLogger(__name__)
@@ -28,7 +28,7 @@ class Filling:
         name: Of the store.
         durable_after_s: How long the store must be seen alive after its answer. [s]
         connect: Makes a connection to the lake.
-        encode: Makes lines of readings; called from a thread of the back-fill's own.
+        make: Makes lines of readings and counts them; called from a thread of the back-fill's own.
         wake: Called when a piece is there.
         clock_s: Monotonic. [s]
     """
@@ -39,12 +39,12 @@ class Filling:
         *,
         durable_after_s: float,
         connect: Callable[[], duckdb.DuckDBPyConnection],
-        encode: Encode,
+        make: Make,
         wake: Callable[[], None],
         clock_s: Callable[[], float],
     ) -> None:
         self._name, self._durable_after_s, self._clock_s = name, durable_after_s, clock_s
-        self._connect, self._encode, self._wake = connect, encode, wake
+        self._connect, self._make, self._wake = connect, make, wake
         self._filler: Filler | None = None
         self._cursor: Cursor[Progress] | None = None
         self._again_s = 0.0
@@ -117,7 +117,7 @@ class Filling:
             replace(job, done=safe.mark, readings=safe.readings),
             self._cursor.epoch,
             cursor=self._connect,
-            encode=self._encode,
+            make=self._make,
             wake=self._wake,
         )
 

@@ -38,6 +38,9 @@ class Lines:
         """Bytes of all pieces."""
         return sum(map(len, self.pieces))
 
+    def __add__(self, others: Lines) -> Lines:
+        return Lines((*self.pieces, *others.pieces), self.count + others.count)
+
 
 def cut(parts: Sequence[pl.Series]) -> Lines:
     """Cut columns of lines into pieces, in their order. What is worth it comes in `LANES` or more."""

@@ -6,7 +6,7 @@ An answer is named for what the sender must do next, never for the library or th
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Protocol
 
 import numpy as np
@@ -148,3 +148,31 @@ class Readings:
     flag: npt.NDArray[np.uint8]
     mantissa: npt.NDArray[np.int64] | None = None
     texts: Sequence[TextReading] = ()
+
+    @property
+    def count(self) -> int:
+        """How many they are."""
+        return len(self.series) + len(self.texts)
+
+    def halves(self) -> tuple[Readings, ...]:
+        """The readings of one half of the series and those of the other; none for those of one series.
+
+        Texts count as one series more.
+        """
+        numbers = np.unique(self.series)
+        if self.texts and len(numbers):
+            return replace(self, texts=()), replace(self._where(np.zeros(len(self.series), np.bool_)), texts=self.texts)
+        if len(numbers) < 2:
+            return ()
+        first = self.series < numbers[len(numbers) // 2]
+        return self._where(first), self._where(~first)
+
+    def _where(self, chosen: npt.NDArray[np.bool_]) -> Readings:
+        return Readings(
+            self.series_table,
+            self.series[chosen],
+            self.observed_at_ns[chosen],
+            self.value[chosen],
+            self.flag[chosen],
+            None if self.mantissa is None else self.mantissa[chosen],
+        )

@@ -12,7 +12,6 @@ import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future
 from dataclasses import replace
-from queue import Empty, SimpleQueue
 from random import Random
 from typing import Any, Final, Protocol, cast
 
@@ -23,21 +22,18 @@ from collector.lake.ports import JournalEntry, JournalSource, StoreKey
 from collector.stores.backfill import Progress
 from collector.stores.beginning import beginning
 from collector.stores.courier import Courier, Delivers, Piece
-from collector.stores.cursor import Cursor, Tally
-from collector.stores.filler import Encode
+from collector.stores.cursor import Tally
 from collector.stores.filling import Filling
-from collector.stores.maker import Maker
+from collector.stores.live import RUN, Gone, Live
+from collector.stores.maker import Encode, Maker
 from collector.stores.offset import Job, Offset, OffsetFile
 from collector.stores.options import PumpOptions
 from collector.stores.ports import Busy, NeedsPerson, Unreachable
 from collector.stores.read_back import ReadBack
-from collector.stores.supply import Supply
+from collector.stores.turns import Turns
 from collector.stores.watch import Pulses, Watch
 
 _log: Final = logging.getLogger(__name__)
-
-FAULT_PAUSE_S: Final = 1.0
-"""Pause after a step that failed in a way nobody foresaw, whatever wakes the pump meanwhile. [s]"""
 
 LIVE_PER_FILLED: Final = 3
 """Pieces of new readings sent for one of a back-fill, while there are both."""
@@ -87,13 +83,10 @@ class Pump:
         self.options = options
         self.written_trouble = ""
         """Why the offset cannot be written."""
-        self.fault: NeedsPerson | Unreachable | None = None
-        """What went wrong in the last step that nobody foresaw; None when it went well."""
         self._journal, self._lake, self._maker = journal, lake, Maker(name, encode)
         self._file, self._clock_s, self._delivers = file, clock_s, delivers
-        self._wake = threading.Event()
-        self._supply = Supply(journal)
-        self.courier = Courier(name, delivers, done=self._wake.set, random=random or Random())  # noqa: S311 - jitter
+        self._turns = Turns(name, self.step, self._pause_s)
+        self.courier = Courier(name, delivers, done=self.wake, random=random or Random())  # noqa: S311 - jitter
         self.watch = Watch(
             name,
             pulses,
@@ -105,38 +98,43 @@ class Pump:
             name,
             durable_after_s=options.durable_after_s,
             connect=lake.cursor,
-            encode=self._maker.encode,
-            wake=self._wake.set,
+            make=self._maker.of_readings,
+            wake=self.wake,
             clock_s=clock_s,
         )
-        self._asked: SimpleQueue[tuple[Callable[[], Any], Future[Any]]] = SimpleQueue()
         self._offset = self._take_up(file.read())
-        self._live = Cursor(self._offset.position, self._offset.tally, durable_after_s=options.durable_after_s)
-        self._next = self._offset.position
+        self._live = Live(
+            journal,
+            self._maker,
+            options,
+            position=self._offset.position,
+            tally=self._offset.tally,
+            clock_s=clock_s,
+        )
         self._back = ReadBack(self._offset.position, unit_ns=options.unit_ns)
         self._streak = 0
-        self._gathers_until_s = self._save_due_s = float("-inf")
+        self._save_due_s = float("-inf")
         self._written: Offset | None = None
-        self._last_received_ns = 0
 
     # From any thread
 
     def offer(self, entries: Sequence[JournalEntry]) -> None:
         """Hand over what was just committed to the journal, every commit, in order. Never waits."""
-        self._supply.offer(entries)
-        self._wake.set()
+        self._live.offer(entries)
+        self.wake()
 
     def ask(self, work: Callable[[], Any]) -> Future[Any]:
         """Have something done by the pump's thread between two steps."""
-        answer: Future[Any] = Future()
-        self._asked.put((work, answer))
-        self._wake.set()
-        return answer
+        return self._turns.ask(work)
+
+    def wake(self) -> None:
+        """Look at once whether there is something to do."""
+        self._turns.wake()
 
     @property
     def trouble(self) -> Busy | NeedsPerson | Unreachable | None:
         """Why nothing goes to the store at the moment; None when all is well."""
-        return self.fault or self.courier.trouble or self.watch.trouble
+        return self._turns.fault or self.courier.trouble or self.watch.trouble
 
     @property
     def forgets(self) -> str:
@@ -175,10 +173,12 @@ class Pump:
 
     def lag_s(self, now_ns: int) -> float:
         """How long the oldest block that the store lacks has been waiting. [s]."""
-        if self._live.sent >= self._journal.head:
-            return 0.0
-        first = next((piece.since_ns for piece in self.courier.waiting if not piece.run), self._last_received_ns)
-        return max(0.0, (now_ns - first) / 1e9) if first else 0.0
+        return self._live.lag_s(now_ns, self.courier.waiting)
+
+    @property
+    def held_bytes(self) -> int:
+        """Bytes of blocks that wait in memory."""
+        return self._live.held_bytes
 
     # In the pump's thread, by `ask`
 
@@ -217,7 +217,7 @@ class Pump:
             self._save()
             self.courier.start()
             try:
-                self._go_on(stop)
+                self._turns.take(stop)
             finally:
                 self.courier.stop(1.0)
                 self._filling.stop()
@@ -225,35 +225,12 @@ class Pump:
                 self._settle()
                 self._save()
         except Exception as exc:  # noqa: BLE001 - logged, and shown in the state
-            self.fault = NeedsPerson(f"its thread has ended, start the collector again: {_shown(exc)}")
-            _log.exception("store %s is served no more until the collector is started again", self.name)
-
-    def _go_on(self, stop: threading.Event) -> None:
-        """Step after step; one that fails is tried again, and what fails is said once."""
-        while not stop.is_set():
-            self._wake.clear()
-            try:
-                busy = self.step()
-            except Exception as exc:  # noqa: BLE001 - logged
-                # Whatever it is, the other stores, the lake and receipts go on, and so does this one if it can.
-                fault = Unreachable(f"a fault of ours, it is tried again: {_shown(exc)}")
-                if fault != self.fault:
-                    _log.exception("store %s: a step failed; it is tried again", self.name)
-                self.fault = fault
-                stop.wait(FAULT_PAUSE_S)
-                continue
-            self.fault = None
-            if not busy and not stop.is_set():
-                self._wake.wait(self._pause_s())
-
-    def wake(self) -> None:
-        """Look at once whether there is something to do."""
-        self._wake.set()
+            self._turns.ended(exc)
 
     def step(self) -> bool:
         """One round. Returns whether there may be more to do at once."""
-        self._do_what_was_asked()
-        self._look_at_oldest()
+        self._turns.do_what_was_asked()
+        self._live.look_at_oldest()
         if self.watch.ask_if_due():
             self._new_life()
         self._collect()
@@ -263,7 +240,7 @@ class Pump:
         self._read_back()
         if self.is_paused or self.trouble is not None:
             # It may last for days: what the store does not take has its place in the journal, not in memory.
-            self._supply.let_go()
+            self._live.let_go()
         if self.is_paused or not self.courier.has_room or not self.watch.may_send:
             return False
         if not self._back.may_send(self._clock_s()) or (self.forgets and self.courier.waiting):
@@ -274,36 +251,12 @@ class Pump:
         self.courier.put(piece)
         return True
 
-    def _look_at_oldest(self) -> None:
-        """Learn since when the store lacks something, before anything is sent that would tell."""
-        if self._last_received_ns or self._next >= self._journal.head:
-            return
-        if waiting := self._journal.read(self._next, blocks_max=1, bytes_max=1):
-            self._last_received_ns = waiting[0].received_at_ns
-
     def _pause_s(self) -> float:
-        now_s = self._clock_s()
-        due_s = self.watch.due_s
-        if self._gathers_until_s > now_s and self._next < self._journal.head:
-            due_s = min(due_s, self._gathers_until_s)
-        return max(0.0, min(due_s - now_s, 1.0))
-
-    def _do_what_was_asked(self) -> None:
-        while True:
-            try:
-                work, answer = self._asked.get_nowait()
-            except Empty:
-                return
-            if answer.set_running_or_notify_cancel():
-                try:
-                    answer.set_result(work())
-                except Exception as exc:  # noqa: BLE001 - the one who asked is told
-                    answer.set_exception(exc)
+        return max(0.0, min(min(self.watch.due_s, self._live.due_s) - self._clock_s(), 1.0))
 
     def _new_life(self) -> None:
         """The store began anew: what was not safe may be gone, and is sent again."""
         forgotten = self._live.rewind() + self._filling.rewind()
-        self._next = self._live.safe
         self._back.moved(self._live.safe)
         self.courier.drop()
         self._offset = replace(self._offset, resent=self._offset.resent + forgotten.values)
@@ -314,8 +267,7 @@ class Pump:
             alive_s = self.watch.alive_s
             if piece.run:
                 self._filling.acknowledged(piece, cast("Progress", piece.position), self._offset.jobs, alive_s)
-            elif self._live.acknowledged(piece.epoch, cast("int", piece.position), piece.tally, alive_s):
-                self._last_received_ns = piece.since_ns
+            elif self._live.acknowledged(piece, alive_s):
                 self._back.acknowledged(self._live.sent, piece.lines, dropped=self._dropped(), now_ns=time.time_ns())
 
     def _read_back(self) -> None:
@@ -344,32 +296,18 @@ class Pump:
         if self._streak >= LIVE_PER_FILLED and (piece := self._filling.take(self._offset.jobs)) is not None:
             self._streak = 0
             return piece
-        if (piece := self._live_piece()) is not None:
+        fresh = self._live.take()
+        if isinstance(fresh, Gone):
+            self._detach(fresh.to)
+        elif fresh is not None:
             self._streak += 1
-            return piece
+            return fresh
         self._streak = 0
         return self._filling.take(self._offset.jobs)
 
-    def _live_piece(self) -> Piece | None:
-        now_s = self._clock_s()
-        if now_s < self._gathers_until_s and not self._supply.is_plenty:
-            return None
-        stretch = self._supply.after(self._next, readings_max=self.options.piece_readings)
-        if stretch.gone_to is not None:
-            self._detach(stretch.gone_to)
-            return None
-        entries = stretch.entries
-        if not entries:
-            return None
-        if sum(entry.readings for entry in entries) < self.options.piece_readings // 2:
-            self._gathers_until_s = now_s + self.options.gather_s
-        made = self._maker.of(entries)
-        self._next = made.position
-        return Piece(0, self._live.epoch, made.position, made.lines, made.tally, entries[0].received_at_ns)
-
     def _detach(self, gone_to: int) -> None:
         """The journal was trimmed past this store, which never holds it back: the lake has what is missing."""
-        if self.courier.holds(0):
+        if self.courier.holds(RUN):
             return  # What is on the way lies before the gap; the mark may pass it only once that has arrived.
         # From the safe mark: what is not safe yet could no longer be sent again from the journal.
         behind, note = self._live.safe, self._lake.note
@@ -384,15 +322,13 @@ class Pump:
     def _take_back(self) -> None:
         """Forget what is on the way; what the store answered for stays."""
         self.courier.drop()
-        self._live.drop()
-        self._next = self._live.sent
+        self._live.take_back()
         self._filling.rewind()
 
     def _move(self, position: int) -> None:
         self._take_back()
         self._live.move(position)
         self._back.moved(position)
-        self._next = position
         self._offset = replace(self._offset, position=position, tally=self._live.safe_tally)
 
     def _add_job(self, job: Job) -> int:
@@ -417,7 +353,3 @@ class Pump:
             if not self.written_trouble:
                 _log.error("store %s: its offset cannot be written: %s", self.name, exc)
             self.written_trouble = str(exc)
-
-
-def _shown(exc: Exception) -> str:
-    return f"{type(exc).__name__}: {exc}".partition("\n")[0]

@@ -43,6 +43,11 @@ class Supply:
         self._read: Sequence[JournalEntry] = ()
 
     @property
+    def held_bytes(self) -> int:
+        """Bytes of blocks in memory."""
+        return self._feed.waiting_bytes + sum(len(entry.data) for entry in self._read)
+
+    @property
     def is_plenty(self) -> bool:
         """Whether what waits in memory is worth a piece of its own."""
         return self._feed.waiting_bytes >= _PLENTY_BYTES

@@ -86,6 +86,13 @@ def test_a_missing_or_unreadable_configuration_is_told_once_and_in_words(tmp_pat
         assert found["mend"] or text
 
 
+def test_a_missing_broker_is_told_once(tmp_path: Path) -> None:
+    (tmp_path / "agent.toml").write_text('agent = "station-1"\n', encoding="utf-8")
+    configuration = [each for each in told(tmp_path) if each["check"] == "configuration"]
+    about = [each for each in configuration if "`broker`" in each["what"] or "no broker" in each["what"]]
+    assert [each["level"] for each in about] == ["broken"]
+
+
 def test_buses_of_a_machine(tmp_path: Path) -> None:
     dev, sys_tree = tmp_path / "dev", tmp_path / "sys"
     dev.mkdir()

@@ -71,6 +71,6 @@ def test_an_order_that_nobody_waits_for_any_longer_is_carried_out(
         with pytest.raises(ControlError, match="store it hangs"):
             asyncio.run(front._store_pause({"store": "it"}))
         pump = stores._stores["it"].pump
-        pump._do_what_was_asked()
+        pump._turns.do_what_was_asked()
         assert pump.is_paused
         stores.stop()

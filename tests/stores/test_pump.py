@@ -255,13 +255,13 @@ def test_what_a_store_does_not_take_is_not_kept_in_memory(world: World, why: str
     world.blocks(3)
     world.work(3)
     if why == "dead":
-        world.store.failing = [Unreachable("down")] * 1000
+        world.store.failing.extend([Unreachable("down")] * 1000)
     else:
         world.pump.pause()
     for _ in range(30):
         world.blocks(20)
         world.work(1, seconds=0.1)
-    assert world.pump._supply._feed.waiting_bytes == 0
+    assert world.pump.held_bytes == 0
     world.finish()
     assert world.store.on_disk == truth(world.made)
 
@@ -345,6 +345,27 @@ def test_a_block_that_no_lines_can_be_made_of_costs_itself_only(world: World, mo
     cursed = block(99, device="cursed")
     world.pump.offer(store(world.bench.journal, [cursed]))
     world.blocks(3)
+    world.finish()
+    assert world.store.on_disk == truth(world.made)
+    assert world.pump.tally.left_out == {"fault": 48}
+
+
+def test_a_series_that_no_lines_can_be_made_of_costs_a_back_fill_itself_only(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    world.blocks(3)
+    store(world.bench.journal, [block(99, device="cursed")])
+    world.blocks(3, told=False)
+    world.trim()
+    world.start()
+    encode = world.pump._maker._encode
+
+    def faulty(readings):  # type: ignore[no-untyped-def]
+        if any(readings.series_table[number].device == "cursed" for number in set(readings.series.tolist())):
+            raise ZeroDivisionError
+        return encode(readings)
+
+    monkeypatch.setattr(world.pump._maker, "_encode", faulty)
     world.finish()
     assert world.store.on_disk == truth(world.made)
     assert world.pump.tally.left_out == {"fault": 48}
@@ -463,7 +484,7 @@ def test_a_fault_at_every_step_is_shown_said_once_and_over_when_it_is_over(
     # The journal cannot be read when the thread begins, and then the store's answer breaks us.
     monkeypatch.setattr(world.bench.journal, "read", broken)
     monkeypatch.setattr(world.store, "pulse", broken)
-    monkeypatch.setattr("collector.stores.pump._log.exception", lambda *words: said.append(str(words)))
+    monkeypatch.setattr("collector.stores.turns._log.exception", lambda *words: said.append(str(words)))
     stop = threading.Event()
     thread = threading.Thread(target=world.pump.run, args=(stop,))
     thread.start()

@@ -28,10 +28,10 @@ STEP_NS_MIN: Final = 500_000_000
 """A wall clock that moves this much against the time since boot has been set: what came before is sealed. [ns]"""
 MILLISECOND_NS: Final = 1_000_000
 
-_READING_BYTES: Final = 1.25
+_READING_BYTES: Final = 1.0
 _DOUBLE_BYTES: Final = 8.0
-_ROW_BYTES: Final = 1.5
-"""Costs per value and row on real weather data; they only say when a block is about full."""
+_ROW_BYTES: Final = 1.0
+"""Costs per value and row, a little more than on real weather data; they only say when a block is about full."""
 _NOISY_FROM: Final = 1 << 40
 """A mantissa this large is a number of a program, not of an instrument: its last digits do not compress."""
 _CELLS_MAX: Final = MAX_READINGS // 4

@@ -16,7 +16,7 @@ from device_profiles.wire.model import Block, ClockSection, ClockState, OpenReco
 from device_profiles.wire.rows import columns_from_rows
 
 LINES_A_MESSAGE: Final = 64
-ROWS_A_BLOCK: Final = 202
+ROWS_A_BLOCK: Final = 256
 """At which an agent seals a block of this station's fifteen channels as full."""
 _STATION: Final = "\0"
 

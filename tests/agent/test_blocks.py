@@ -8,8 +8,11 @@ from pathlib import Path
 from hypothesis import given
 from hypothesis import strategies as st
 
+from benchmarks.peers.messages import ROWS_A_BLOCK
+from benchmarks.recordings import recordings
 from device_profiles.quality import Flag
 from device_profiles.wire.decode import decode
+from device_profiles.wire.encode import encode
 from device_profiles.wire.model import Block, ClockState, ColumnSpec, ProfileRef, Row, TextEvent
 from device_profiles.wire.values import Scaled, Value
 from edge_agent.blocks import BLOCK_BYTES_SOFT, ROWS_MAX, BlockBuilder, Step, recovered
@@ -79,6 +82,24 @@ def test_a_block_is_full_by_rows_or_by_bytes_and_due_by_age() -> None:
     assert kinds(made.add(sample(1, clock, **wide))) == [Accept, Seal]
     digits = {channel: Scaled(10**16 + number, -17) for number, channel in enumerate(wide)}
     assert kinds(made.add(sample(1, clock, **digits))) == [Accept, Seal]
+
+
+def test_full_blocks_of_recorded_weather_are_as_large_as_they_may_be(tmp_path: Path, captures: Path) -> None:
+    """By rows or by bytes; a station of 15 channels comes to both, as `benchmarks.peers` has it."""
+    sizes = {}
+    for recording in recordings()[0]:
+        clock = SetClock()
+        made = BlockBuilder("test-agent", recording.device, PROFILE, clock, seal_after_s=1e9)
+        steps: list[Step] = []
+        for row in recording.rows:
+            values = {spec.channel: value for spec, value in zip(recording.specs, row.values, strict=True)}
+            steps += made.add(sample(row.observed_at_ns, clock, **values))
+        (tmp_path / recording.name).mkdir()
+        full = blocks(tmp_path / recording.name, steps)
+        assert max(len(encode(block)) for block in full) < 1.25 * BLOCK_BYTES_SOFT
+        sizes[recording.name] = {len(block.times_ns) for block in full}
+    assert sizes["midc_raw"] == {ROWS_A_BLOCK}
+    assert all(rows == ROWS_MAX or rows > ROWS_MAX // 2 for found in sizes.values() for rows in found)
 
 
 def test_a_step_of_the_clock_ends_the_block_that_came_before(tmp_path: Path) -> None:

@@ -43,6 +43,7 @@ def run(seconds: float = SECONDS) -> dict[str, Any]:
             "readings": readings,
             "dead_store_lacks_blocks": waits["lag_blocks"],
             "dead_store_is": waits["state"],
+            "dead_store_holds_bytes": waits["held_bytes"],
             "collector_rss_max_mb": round(max(rig.rss_mb), 1),
             "collector_rss_by_twelfths_mb": ", ".join(
                 f"{max(rig.rss_mb[first : first + part]):.0f}" for first in range(0, len(rig.rss_mb), part)

@@ -251,6 +251,7 @@ class StoreDesk:
             "journal_position": head,
             "lag_blocks": max(0, head - pump.sent),
             "lag_s": round(pump.lag_s(now_ns), 1),
+            "held_bytes": pump.held_bytes,
             "blocks": tally.blocks,
             "values": tally.values,
             "left_out": dict(tally.left_out),

@@ -34,7 +34,6 @@ class Feed:
         self._bytes_max = bytes_max
         self._bytes = self._entries = 0
         self._pieces: deque[_Piece] = deque()
-        self._last: int | None = None
         self._lock = threading.Lock()
 
     @property
@@ -43,23 +42,22 @@ class Feed:
         return self._bytes
 
     def offer(self, entries: Sequence[JournalEntry]) -> None:
-        """Take entries that follow those of the last call in the journal without a gap. Never waits."""
+        """Take the entries of one commit, which have no gap between them. Never waits.
+
+        Commits are offered in order. One that was not offered leaves a gap, and the journal gives what is in it.
+        """
         if not entries:
             return
         sizes = [len(entry.data) for entry in entries]
         size = sum(sizes)
         with self._lock:
-            # The first call follows an unknown entry: nothing before it was offered.
-            follows = entries[0].position - 1 if self._last is None else self._last
-            self._last = entries[-1].position
             if self._bytes + size + ENTRY_BYTES * (self._entries + len(entries)) > self._bytes_max:
                 self.dropped += len(entries)
                 return
             # A commit may hold millions of readings; whoever takes them decodes a piece at a time.
             for first in range(0, len(entries), PIECE_BLOCKS):
                 part = entries[first : first + PIECE_BLOCKS]
-                self._pieces.append(_Piece(follows, part, sum(sizes[first : first + PIECE_BLOCKS])))
-                follows = part[-1].position
+                self._pieces.append(_Piece(part[0].position - 1, part, sum(sizes[first : first + PIECE_BLOCKS])))
             self._bytes += size
             self._entries += len(entries)
 

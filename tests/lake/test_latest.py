@@ -165,6 +165,15 @@ def test_a_large_commit_is_taken_out_in_pieces() -> None:
     assert feed.waiting_bytes == (200 - PIECE_BLOCKS) * 10
 
 
+def test_a_commit_that_nobody_offered_is_left_to_the_journal() -> None:
+    feed = Feed()
+    feed.offer([entry(1)])
+    feed.offer([entry(3)])
+    assert [one.position for one in feed.take(0, readings_max=10**6)] == [1]
+    assert feed.take(1, readings_max=10**6) == [], "2 is in the journal"
+    assert [one.position for one in feed.take(2, readings_max=10**6)] == [3]
+
+
 def test_a_feed_counts_what_goes_with_small_blocks_and_can_let_go() -> None:
     feed = Feed(10 * ENTRY_BYTES)
     for number in range(1, 101):

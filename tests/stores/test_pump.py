@@ -121,6 +121,7 @@ _ANSWERS = (Unreachable("down"), Busy("later", 0.1), NeedsPerson("401 unauthoriz
 
 @given(_STEPS)
 @example([("blocks", 3), ("work", 9), ("kill the store", 0), ("trim", 0)])
+@example([("blocks", 1), ("blocks unseen", 1), ("blocks", 1)])
 @example([("blocks", 6), ("work", 4), ("replace the journal", 0), ("blocks", 2), ("trim", 0)])
 @settings(max_examples=30, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 def test_nothing_lost_nothing_altered(steps: list[tuple[str, int]]) -> None:

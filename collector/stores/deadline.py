@@ -91,7 +91,10 @@ class Deadline:
                 error = exc
             else:
                 return made
-        raise error
+        try:
+            raise error
+        finally:
+            del error  # It holds this frame, which would hold it.
 
     def _addresses(self, host: str, port: int) -> list[Any]:
         found: list[list[Any] | OSError] = []

@@ -10,6 +10,7 @@ import http.client
 import re
 import socket
 import ssl
+import traceback
 import zlib
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -170,7 +171,9 @@ class HttpStore:
             if answer is not None:
                 answer.close()
             self._deadline.close()
-            return self._no_answer(exc)
+            told = self._no_answer(exc)
+            _let_go(exc)
+            return told
         found = {name.lower(): value for name, value in answer.headers.items()}
         if len(data) > read_max or found.get("connection", "").lower() == "close":
             answer.close()  # The rest is not worth reading.
@@ -197,6 +200,18 @@ def _root(exc: BaseException) -> BaseException:
             break
         exc = inner
     return exc
+
+
+def _let_go(exc: BaseException) -> None:
+    """Forget what the frames of an exception hold: it, among others, and so each other.
+
+    A store may be dead for days and is asked every second; what holds itself would stay until garbage is looked for,
+    which in a collector that does little else is hours later.
+    """
+    left: BaseException | None = exc
+    while left is not None:
+        traceback.clear_frames(left.__traceback__)
+        left = left.__context__
 
 
 def _is_other_protocol(cause: http.client.BadStatusLine) -> bool:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import email.utils
+import gc
 import gzip
 import socket
 import ssl
@@ -67,6 +68,26 @@ def words_of(answer: object) -> str:
     assert words
     assert TOKEN not in words
     return str(words)
+
+
+@pytest.mark.parametrize("fault", [None, hostile.reset], ids=["refused", "reset"])
+def test_a_store_that_is_dead_for_days_leaves_no_garbage(
+    make: Make, store: HostileStore, fault: hostile.Behaviour | None
+) -> None:
+    """Exceptions hold frames that hold them: without an end to that each question costs until garbage is looked for."""
+    if fault is not None:
+        store.behaviour = fault
+    client = make(store.address if fault else f"http://127.0.0.1:{free_port()}")
+    assert isinstance(client.write(LINES), Unreachable)
+    gc.collect()
+    gc.disable()
+    try:
+        for _ in range(20):
+            client.write(LINES)
+            client.pulse()
+        assert gc.collect() < 40
+    finally:
+        gc.enable()
 
 
 def test_lines_arrive_as_they_are_with_the_token_on_one_connection(make: Make, store: HostileStore) -> None:

@@ -21,7 +21,6 @@ ENTRY_BYTES: Final = 512
 
 
 class _Piece(NamedTuple):
-    follows: int
     entries: Sequence[JournalEntry]
     size_bytes: int
 
@@ -57,7 +56,7 @@ class Feed:
             # A commit may hold millions of readings; whoever takes them decodes a piece at a time.
             for first in range(0, len(entries), PIECE_BLOCKS):
                 part = entries[first : first + PIECE_BLOCKS]
-                self._pieces.append(_Piece(part[0].position - 1, part, sum(sizes[first : first + PIECE_BLOCKS])))
+                self._pieces.append(_Piece(part, sum(sizes[first : first + PIECE_BLOCKS])))
             self._bytes += size
             self._entries += len(entries)
 
@@ -73,7 +72,7 @@ class Feed:
         with self._lock:
             while self._pieces and readings < readings_max:
                 piece = self._pieces[0]
-                if piece.follows > after:
+                if piece.entries[0].position > after + 1:
                     break
                 self._pieces.popleft()
                 self._bytes -= piece.size_bytes

@@ -91,10 +91,7 @@ class Deadline:
                 error = exc
             else:
                 return made
-        try:
-            raise error
-        finally:
-            del error  # It holds this frame, which would hold it.
+        raise error
 
     def _addresses(self, host: str, port: int) -> list[Any]:
         found: list[list[Any] | OSError] = []

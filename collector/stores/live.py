@@ -38,6 +38,7 @@ class Live:
         clock_s: Monotonic. [s]
 
     Attributes:
+        cursor: How far the store has them, and what became of them.
         next: Newest block that a piece was made of.
     """
 
@@ -54,29 +55,9 @@ class Live:
         self.next = position
         self._journal, self._maker, self._options, self._clock_s = journal, maker, options, clock_s
         self._supply = Supply(journal)
-        self._cursor = Cursor(position, tally, durable_after_s=options.durable_after_s)
+        self.cursor = Cursor(position, tally, durable_after_s=options.durable_after_s)
         self._gathers_until_s = float("-inf")
         self._last_received_ns = 0
-
-    @property
-    def sent(self) -> int:
-        """Journal position up to which the store has everything."""
-        return self._cursor.sent
-
-    @property
-    def safe(self) -> int:
-        """Journal position up to which the store would still have everything after it was killed."""
-        return self._cursor.safe
-
-    @property
-    def tally(self) -> Tally:
-        """What became of readings up to ``sent``."""
-        return self._cursor.tally
-
-    @property
-    def safe_tally(self) -> Tally:
-        """The same up to ``safe``."""
-        return self._cursor.safe_tally
 
     @property
     def held_bytes(self) -> int:
@@ -96,7 +77,7 @@ class Live:
             now_ns: UTC Unix time. [ns]
             waiting: Pieces on the way, oldest first.
         """
-        if self.sent >= self._journal.head:
+        if self.cursor.sent >= self._journal.head:
             return 0.0
         first = next((piece.since_ns for piece in waiting if piece.run == RUN), self._last_received_ns)
         return max(0.0, (now_ns - first) / 1e9) if first else 0.0
@@ -131,35 +112,27 @@ class Live:
             self._gathers_until_s = now_s + self._options.gather_s
         made = self._maker.of(entries)
         self.next = made.position
-        return Piece(RUN, self._cursor.epoch, made.position, made.lines, made.tally, entries[0].received_at_ns)
+        return Piece(RUN, self.cursor.epoch, made.position, made.lines, made.tally, entries[0].received_at_ns)
 
     def acknowledged(self, piece: Piece, alive_s: float) -> bool:
         """The store has a piece. Returns whether it counts."""
-        if not self._cursor.acknowledged(piece.epoch, cast("int", piece.position), piece.tally, alive_s):
+        if not self.cursor.acknowledged(piece.epoch, cast("int", piece.position), piece.tally, alive_s):
             return False
         self._last_received_ns = piece.since_ns
         return True
 
-    def settle(self, alive_s: float) -> bool:
-        """Let what has waited long enough become safe. Returns whether the safe mark moved."""
-        return self._cursor.settle(alive_s)
-
-    def recount(self, safe_tally: Tally) -> None:
-        """Count from here on from what became of these readings and of others."""
-        self._cursor.recount(safe_tally)
-
     def rewind(self) -> Tally:
         """Go back to what is safe. Returns what has to be sent again."""
-        forgotten = self._cursor.rewind()
-        self.next = self.safe
+        forgotten = self.cursor.rewind()
+        self.next = self.cursor.safe
         return forgotten
 
     def take_back(self) -> None:
         """Forget what is on the way; what the store answered for stays."""
-        self._cursor.drop()
-        self.next = self.sent
+        self.cursor.drop()
+        self.next = self.cursor.sent
 
     def move(self, position: int) -> None:
         """Go on from another place."""
-        self._cursor.move(position)
+        self.cursor.move(position)
         self.next = position

@@ -149,17 +149,17 @@ class Pump:
     @property
     def sent(self) -> int:
         """Journal position up to which the store has everything."""
-        return self._live.sent
+        return self._live.cursor.sent
 
     @property
     def safe(self) -> int:
         """Journal position up to which the store would still have everything after it was killed."""
-        return self._live.safe
+        return self._live.cursor.safe
 
     @property
     def tally(self) -> Tally:
         """What became of readings."""
-        return self._live.tally + self._filling.tally
+        return self._live.cursor.tally + self._filling.tally
 
     @property
     def resent(self) -> int:
@@ -198,16 +198,16 @@ class Pump:
         """Bring what the lake has of a time, and what it lacks from the journal. Returns the back-fill's number."""
         note = self._lake.note
         in_lake = note.position if note.identity == self._offset.identity else 0
-        if self._live.sent > in_lake:
+        if self._live.cursor.sent > in_lake:
             # What has not reached the lake yet is not in the back-fill.
-            self._move(min(in_lake, self._live.safe))
+            self._move(min(in_lake, self._live.cursor.safe))
         return self._add_job(Job(0, why, note.next_block - 1, from_ns=from_ns, until_ns=until_ns))
 
     def replay(self) -> None:
         """Send again whatever the journal still has, and only that."""
         kept = self._journal.read(0, blocks_max=1, bytes_max=1)
         if kept:
-            self._move(min(kept[0].position - 1, self._live.safe))
+            self._move(min(kept[0].position - 1, self._live.cursor.safe))
 
     # The loop
 
@@ -257,7 +257,7 @@ class Pump:
     def _new_life(self) -> None:
         """The store began anew: what was not safe may be gone, and is sent again."""
         forgotten = self._live.rewind() + self._filling.rewind()
-        self._back.moved(self._live.safe)
+        self._back.moved(self._live.cursor.safe)
         self.courier.drop()
         self._offset = replace(self._offset, resent=self._offset.resent + forgotten.values)
         _log.warning("store %s began a new life; sent again: %d values", self.name, forgotten.values)
@@ -268,11 +268,13 @@ class Pump:
             if piece.run:
                 self._filling.acknowledged(piece, cast("Progress", piece.position), self._offset.jobs, alive_s)
             elif self._live.acknowledged(piece, alive_s):
-                self._back.acknowledged(self._live.sent, piece.lines, dropped=self._dropped(), now_ns=time.time_ns())
+                self._back.acknowledged(
+                    self._live.cursor.sent, piece.lines, dropped=self._dropped(), now_ns=time.time_ns()
+                )
 
     def _read_back(self) -> None:
         """Now and then ask for a value that is safe, and go back when the store does not have it."""
-        now_s, safe = self._clock_s(), self._live.safe
+        now_s, safe = self._clock_s(), self._live.cursor.safe
         line = self._back.due(safe, now_s)
         if line is None:
             return
@@ -285,12 +287,12 @@ class Pump:
         return sum(self.watch.ignored.values()) + sum(list(self._delivers.refused.values()))
 
     def _settle(self) -> None:
-        if self._live.settle(self.watch.alive_s):
-            self._offset = replace(self._offset, position=self._live.safe, tally=self._live.safe_tally)
+        if self._live.cursor.settle(self.watch.alive_s):
+            self._offset = replace(self._offset, position=self._live.cursor.safe, tally=self._live.cursor.safe_tally)
         before = self._offset.tally
         self._offset = self._filling.settle(self._offset, self.watch.alive_s)
         if self._offset.tally is not before:
-            self._live.recount(self._offset.tally)
+            self._live.cursor.recount(self._offset.tally)
 
     def _piece(self) -> Piece | None:
         if self._streak >= LIVE_PER_FILLED and (piece := self._filling.take(self._offset.jobs)) is not None:
@@ -310,7 +312,7 @@ class Pump:
         if self.courier.holds(RUN):
             return  # What is on the way lies before the gap; the mark may pass it only once that has arrived.
         # From the safe mark: what is not safe yet could no longer be sent again from the journal.
-        behind, note = self._live.safe, self._lake.note
+        behind, note = self._live.cursor.safe, self._lake.note
         if note.identity == self._offset.identity and note.position < gone_to:
             return  # Rows that rotted, not trimmed ones: what the lake has not got yet would be in no back-fill.
         _log.warning(
@@ -329,7 +331,7 @@ class Pump:
         self._take_back()
         self._live.move(position)
         self._back.moved(position)
-        self._offset = replace(self._offset, position=position, tally=self._live.safe_tally)
+        self._offset = replace(self._offset, position=position, tally=self._live.cursor.safe_tally)
 
     def _add_job(self, job: Job) -> int:
         self._offset = self._offset.with_job(job)

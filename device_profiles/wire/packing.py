@@ -145,6 +145,8 @@ def _steps(windows: list[list[int]], slope: int | None) -> list[int]:
     A logger that gives seven digits of a number gives six decimals at night and three by day; a column that holds both
     has the finer resolution, and its day counts in steps of a thousand.
     """
+    if len(windows) == 1:
+        return [1]  # One step for all of it is the column's own.
     own = [gcd(*residuals) for residuals in windows]
     if not any(_pays(step, len(residuals)) for step, residuals in zip(own, windows, strict=True)):
         return [1] * len(windows)

@@ -26,6 +26,7 @@ NAMES: Final[dict[str, str]] = {
     "stores": "values per second from the journal into stores of others",
     "outage": "a store down for a time under load: receipts meanwhile, how soon it is live again, values lost",
     "dead_store": "memory of a collector with three stores, one of them dead for an hour",
+    "upkeep": "memory of commits and merges of the lake, hours of a small network in minutes",
     "kills": "store and collector killed again and again under load: every value in the store compared",
     "footprint": "what the agent takes of memory, start-up time and disk",
     "profiles": "frames decoded per second, time and memory of loading profiles",
@@ -42,8 +43,8 @@ NAMES: Final[dict[str, str]] = {
 have ``sections(result)``, lines of Markdown by heading in place of the usual table, and ``draw(result, folder)``, which
 makes plots and gives their paths.
 """
-WHEN_NAMED: Final = frozenset({"peers", "dead_store"})
-"""Not among ``all``: they take half an hour and an hour."""
+WHEN_NAMED: Final = frozenset({"peers", "dead_store", "upkeep"})
+"""Not among ``all``: they take from ten minutes to an hour."""
 PLOTS: Final = document.DOCUMENT.parent / "benchmarks"
 """Where plots of the document are."""
 
@@ -73,7 +74,12 @@ def main(words: list[str] | None = None) -> int:
     peers = parser.add_argument_group("peers")
     peers.add_argument("--stations", type=int, metavar="N", help="weather stations (200)")
     peers.add_argument("--minutes", type=int, metavar="N", help="rows of each in a course, one a minute (2880)")
-    peers.add_argument("--rounds", type=int, metavar="N", help="courses of each path; 0 for the failures alone (3)")
+    peers.add_argument(
+        "--rounds",
+        type=int,
+        metavar="N",
+        help="courses of each path, 0 for the failures alone (3); for upkeep, quarters of an hour (24)",
+    )
     peers.add_argument(
         "--paths",
         metavar="WORDS",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 from pathlib import Path
 from typing import Protocol
 
@@ -22,6 +23,10 @@ class Disk(Protocol):
         """Move within one file system, at once or not at all. Durable after ``sync_folder`` of both folders."""
         ...
 
+    def free_bytes(self, folder: Path) -> int:
+        """Bytes that may still be written to the folder's file system."""
+        ...
+
 
 class RealDisk:
     """The file system of this machine."""
@@ -37,6 +42,10 @@ class RealDisk:
     def rename(self, source: Path, target: Path) -> None:
         """Move the file."""
         source.replace(target)
+
+    def free_bytes(self, folder: Path) -> int:
+        """Bytes free for this user."""
+        return shutil.disk_usage(folder).free
 
 
 def _sync(path: Path, mode: int) -> None:

@@ -43,6 +43,8 @@ def connect(*, memory_limit_mb: int, threads: int, temp_folder: Path) -> duckdb.
             "threads": str(threads),
             # What a merge has freed goes back to the system within seconds, not when the next one needs it.
             "allocator_background_threads": "true",
+            # This cache keeps an entry for every file it ever saw, and a lake makes files for ever.
+            "enable_external_file_cache": "false",
             "temp_directory": str(temp_folder),
             "autoinstall_known_extensions": "false",
             "autoload_known_extensions": "false",

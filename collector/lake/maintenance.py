@@ -50,15 +50,18 @@ class Maintenance:
     def run(self, lake: Lake) -> None:
         """One round. Readers see the same rows before, during and after."""
         lake.mark_durable()
-        if _inlined_rows(lake):
-            _replace(lake, "flush", "CALL ducklake_flush_inlined_data('lake')")
-        _replace(lake, "merge", f"CALL ducklake_merge_adjacent_files('lake', max_file_size => {MERGE_BYTES_MAX})")
+        with lake.one_thread():
+            if _inlined_rows(lake):
+                _replace(lake, "flush", "CALL ducklake_flush_inlined_data('lake')")
+            _replace(lake, "merge", f"CALL ducklake_merge_adjacent_files('lake', max_file_size => {MERGE_BYTES_MAX})")
         lake.mark_durable()
         with lake.cursor() as cursor:
             for function in ("ducklake_expire_snapshots", "ducklake_cleanup_old_files"):
                 cursor.execute(
                     f"SELECT count(*) FROM {function}('lake', older_than => now() - to_seconds({self.history_s:d}))"  # noqa: S608
                 ).fetchall()
+        lake.checkpoint()
+        lake.shed()
         self.rounds += 1
 
 

@@ -18,6 +18,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from collector.lake.accounting import Accounts
+from collector.lake.disk import RealDisk
 from collector.lake.errors import LakeLocked
 from collector.lake.lake import Lake
 from collector.lake.maintenance import Maintenance
@@ -221,41 +222,6 @@ def test_the_journal_is_told_what_is_durable(tmp_path: Path) -> None:
         assert bench.projector.stats().durable == 5
 
 
-def test_maintenance_changes_files_and_no_row(tmp_path: Path) -> None:
-    blocks = [block(seq) for seq in range(1, 61)]
-    with Bench(tmp_path) as bench:
-        for data in blocks:
-            store(bench.journal, [data])
-            bench.project()
-        position = bench.lake.note.position
-        upkeep = Maintenance(history_s=0)
-        upkeep.run(bench.lake)
-        assert bench.rows() == readings_of(blocks)
-        store(bench.journal, [block(61, rows=200), block(62, rows=200)])
-        bench.project()
-        upkeep.run(bench.lake)
-        upkeep.run(bench.lake)
-        assert bench.lake.note.position == position + 2
-        everything = [*blocks, block(61, rows=200), block(62, rows=200)]
-        assert bench.rows() == readings_of(everything)
-        assert len(list((tmp_path / "lake" / "data" / "main" / "reading").rglob("*.parquet"))) <= 2
-    with Bench(tmp_path) as bench:
-        assert bench.rows() == readings_of(everything)
-        assert bench.lake.note.position == position + 2
-
-
-def test_a_collector_that_is_started_often_merges_all_the_same(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("collector.lake.maintenance.SMALL_FILES_MAX", 6)
-    blocks = [block(seq, rows=200) for seq in range(1, 15)]
-    for data in blocks:
-        with Bench(tmp_path, maintenance=Maintenance(history_s=0)) as bench:
-            store(bench.journal, [data])
-            bench.project()
-    with Bench(tmp_path) as bench:
-        assert bench.rows() == readings_of(blocks)
-    assert len(list((tmp_path / "lake" / "data" / "main" / "reading").rglob("*.parquet"))) <= 6
-
-
 def test_a_second_process_is_told_who_has_the_lake(tmp_path: Path) -> None:
     with Bench(tmp_path):
         code = (
@@ -366,7 +332,7 @@ def test_killed_again_and_again_the_lake_has_everything_once(tmp_path: Path) -> 
 def test_a_full_disk_delays_and_loses_nothing(tmp_path: Path) -> None:
     blocks = [block(seq, rows=120) for seq in range(1, 6)]
 
-    class Full:
+    class Full(RealDisk):
         """A disk that is full for a while."""
 
         def __init__(self) -> None:
@@ -375,12 +341,7 @@ def test_a_full_disk_delays_and_loses_nothing(tmp_path: Path) -> None:
         def sync_file(self, path: Path) -> None:
             if self.full and path.suffix == ".parquet":
                 raise OSError(28, "No space left on device")
-
-        def sync_folder(self, path: Path) -> None:
-            pass
-
-        def rename(self, source: Path, target: Path) -> None:
-            source.replace(target)
+            super().sync_file(path)
 
     disk = Full()
     with Bench(tmp_path, disk=disk) as bench:

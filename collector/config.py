@@ -218,7 +218,7 @@ def load_config(path: Path) -> CollectorConfig:
     Raises:
         ConfigError: Everything that is wrong, each with its line. Nothing but this file was opened.
     """
-    config = load(path, CollectorConfig)
+    config = load(path, CollectorConfig, if_missing="`harkara collector init` writes one, every line explained")
     base = path.resolve().parent
     broker = config.broker
     tls = broker.tls

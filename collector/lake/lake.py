@@ -33,8 +33,6 @@ FILE_OPTIONS: Final = {
     "target_file_size": "32MB",
 }
 """How merged files are written."""
-CHECKPOINT_SPARE_BYTES: Final = 16 << 20
-"""Free beyond what a checkpoint may write: others write to the same disk."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,10 +53,10 @@ class Lake:
 
     def __init__(self, folder: Path, connection: duckdb.DuckDBPyConnection, disk: Disk, options: LakeOptions) -> None:
         self.folder = folder
+        self.options = options
         self.data = folder / "data"
         self.disk = disk
         self._connection = connection
-        self._options = options
         self.note = self._newest_note()
         self.dictionary = SeriesDictionary(self._stored_series(), self.note.next_series)
         self._staging = {table.name: TableStaging(table, self.data, folder / "incoming", disk) for table in TABLES}
@@ -158,42 +156,6 @@ class Lake:
             raise
         self._connection.execute("COMMIT")
         self._snapshot = self._newest_snapshot()
-
-    @contextlib.contextmanager
-    def one_thread(self) -> Iterator[None]:
-        """While the body runs, DuckDB works with one thread: slower, with half the memory."""
-        self._connection.execute("SET threads = 1")
-        try:
-            yield
-        finally:
-            self._connection.execute(f"SET threads = {self._options.threads:d}")
-
-    def checkpoint(self) -> bool:
-        """Take the catalogue's write-ahead log into its file: until then its rows stay in memory as well.
-
-        DuckDB gives a catalogue up, until it is opened again, when the disk is full in the midst of this. So it is not
-        begun where room could run out.
-
-        Returns:
-            Whether it was done.
-        """
-        written = sum(path.stat().st_size for path in self.folder.glob("catalogue.ducklake*"))
-        if self.disk.free_bytes(self.folder) < 2 * written + CHECKPOINT_SPARE_BYTES:
-            return False
-        self._connection.execute(f"CHECKPOINT {METADATA}")
-        return True
-
-    def shed(self) -> None:
-        """Have DuckDB give back the memory that nothing uses at the moment.
-
-        It keeps a few hundred bytes for every buffer that it ever let go of, and looks through them only where it
-        needs room (or when a list has 32,768 of them, and it has several). So it is told to make do with one byte: it
-        looks through all, finds that it cannot, and goes on with the limit it had. A query meanwhile may spill.
-        """
-        with contextlib.suppress(duckdb.OutOfMemoryException):
-            self._connection.execute("SET memory_limit = '1B'")
-        # What it shows as its limit is one byte by now.
-        self._connection.execute(f"SET memory_limit = '{self._options.memory_limit_mb:d}MB'")
 
     def reload(self) -> None:
         """After a failed commit: what the catalogue says now counts, which may be that it did not fail after all."""

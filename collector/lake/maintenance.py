@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Final
 
 from collector.lake.lake import METADATA, Lake
+from collector.lake.memory import checkpoint, one_thread, shed
 
 MERGE_BYTES_MAX: Final = 2 << 20
 """Files above this stay as they are: a merge sorts, and sorting more at a time would spill."""
@@ -50,7 +51,7 @@ class Maintenance:
     def run(self, lake: Lake) -> None:
         """One round. Readers see the same rows before, during and after."""
         lake.mark_durable()
-        with lake.one_thread():
+        with one_thread(lake):
             if _inlined_rows(lake):
                 _replace(lake, "flush", "CALL ducklake_flush_inlined_data('lake')")
             _replace(lake, "merge", f"CALL ducklake_merge_adjacent_files('lake', max_file_size => {MERGE_BYTES_MAX})")
@@ -60,8 +61,8 @@ class Maintenance:
                 cursor.execute(
                     f"SELECT count(*) FROM {function}('lake', older_than => now() - to_seconds({self.history_s:d}))"  # noqa: S608
                 ).fetchall()
-        lake.checkpoint()
-        lake.shed()
+        checkpoint(lake)
+        shed(lake)
         self.rounds += 1
 
 

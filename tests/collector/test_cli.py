@@ -7,6 +7,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 from collector.cli_init import template
 from collector.config import load_config
 from tests.conftest import free_port
@@ -33,6 +35,16 @@ def test_the_shipped_example_is_what_init_writes(tmp_path: Path) -> None:
     assert load_config(out).broker.host == "127.0.0.1"
     assert _harkara("collector", "init", "--out", "-").stdout == example
     assert _harkara("collector", "init", "--broker", 'x"\ny', "--out", "-").returncode == 2
+
+
+@pytest.mark.parametrize("action", ["run", "status", "stores"])
+def test_no_configuration_at_all_is_told_with_how_to_mend_it(tmp_path: Path, action: str) -> None:
+    file = tmp_path / "collector.toml"
+    done = _harkara("collector", action, "--config", file)
+    assert done.returncode == 2
+    (line,) = done.stderr.splitlines()
+    assert line.startswith(f"harkara collector: {file}: no such file; ")
+    assert "`harkara collector init` writes one" in line
 
 
 def test_check_opens_nothing(tmp_path: Path) -> None:

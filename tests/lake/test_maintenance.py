@@ -13,6 +13,7 @@ import pytest
 from collector.lake.disk import RealDisk
 from collector.lake.lake import Lake
 from collector.lake.maintenance import Maintenance
+from collector.lake.memory import shed
 from tests.lake.stations import Bench, block, readings_of, store
 
 
@@ -113,7 +114,7 @@ def test_shedding_disturbs_no_query_and_leaves_the_limit(tmp_path: Path) -> None
         for _ in range(4):
             asked.clear()
             while not asked.is_set():
-                bench.lake.shed()
+                shed(bench.lake)
         done.set()
         thread.join()
         assert failed == []

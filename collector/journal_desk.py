@@ -11,7 +11,7 @@ from collections.abc import Callable, Sequence
 from typing import Final
 
 from collector.config import MB, JournalConfig
-from collector.intake import Abandoned
+from collector.intake_ports import Abandoned
 from collector.journal import Journal, JournalEntry
 from device_profiles.wire.delivery import collector_io as io
 from harkara_io.log_errors import LogBroken, LogFull

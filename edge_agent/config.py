@@ -20,7 +20,8 @@ from device_profiles.engine.profile import Profile
 from device_profiles.errors import ProfileError
 from device_profiles.wire.model import ProfileRef
 from edge_agent import settings, settings_devices, settings_power, settings_series
-from edge_agent.config_devices import AnyDevice, Device, Table, driver_problem, share_a_bus
+from edge_agent.config_device_base import Table
+from edge_agent.config_devices import AnyDevice, Device, driver_problem, share_a_bus
 from edge_agent.config_power import Power, check_power
 from harkara_io import toml_config
 from harkara_io.errors import ConfigError, ConfigProblem, nearest_hint

@@ -8,7 +8,8 @@ from typing import Annotated, Self
 
 from pydantic import Field, StringConstraints, field_validator, model_validator
 
-from edge_agent.config_devices import Asked, Baud, Device, DeviceId, ModbusDevice, PulseDevice, SerialDevice, Table
+from edge_agent.config_device_base import Asked, Baud, DeviceId, Table
+from edge_agent.config_devices import Device, ModbusDevice, PulseDevice, SerialDevice
 from edge_agent.settings_devices import split_address
 
 Command = Annotated[list[Annotated[str, StringConstraints(min_length=1)]], Field(min_length=1)]

@@ -5,20 +5,20 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any, Final
 
-from collector.journal import quarantine, repair, writing
+from collector.journal import figures, quarantine, repair, writing
 from collector.journal.counters import Counters
+from collector.journal.figures import AgentStored, JournalStats
 from collector.journal.ledger import JournalLedger
 from collector.journal.packing import JournalEntry, unpack
 from collector.journal.rows import pack_identity, unpack_identity
-from collector.journal.schema import COUNTERS, DURABLE, FORMAT, IDENTITY, unsigned
+from collector.journal.schema import COUNTERS, DURABLE, FORMAT, IDENTITY
 from device_profiles.wire.delivery.collector_io import Commit, KeepAside, StoreBlock
 from device_profiles.wire.delivery.ports import StoreIdentity
-from device_profiles.wire.intervals import IntervalSet
 from harkara_io.checked import seal_json, unseal_json
 from harkara_io.kept_log import KeptLog, log_incident
 from harkara_io.log_errors import Incident, LogCorrupt
@@ -27,37 +27,6 @@ from harkara_io.log_salvage import Reader
 CACHE_BYTES: Final = 8 << 20
 _TRIM_ROWS: Final = 64
 _ID_BYTES: Final = 16
-
-
-@dataclass(frozen=True, slots=True)
-class JournalStats:
-    """The journal in figures.
-
-    Attributes:
-        counters: Totals and what lies there now.
-        durable: Offset up to which the lake survives a power cut.
-        first: Oldest position kept; ``head + 1`` when none is.
-        streams: Rows of the ledger.
-        file_bytes: Bytes of the file and its write-ahead log. [bytes]
-        room_bytes: Bytes left below the cap. [bytes]
-    """
-
-    counters: Counters
-    durable: int
-    first: int
-    streams: int
-    file_bytes: int
-    room_bytes: int
-
-
-@dataclass(frozen=True, slots=True)
-class AgentStored:
-    """What the ledger has of one agent: readings, blocks, bytes stored, and readings covered by loss records."""
-
-    readings: int
-    blocks: int
-    bytes: int
-    lost: int
 
 
 class Journal(KeptLog):
@@ -281,28 +250,13 @@ class Journal(KeptLog):
 
     def losses(self, agent: str | None = None) -> list[dict[str, object]]:
         """Loss records in force: agent, segment, seqs, readings (None: unknown), reason, claimed, at_ns."""
-        query = "SELECT agent, segment, seqs, readings, reason, claimed, at_ns FROM loss WHERE ? IS NULL OR agent = ?"
         with self.lock:
-            rows = self._read(lambda c: c.execute(query + " ORDER BY id", (agent, agent)).fetchall())
-        return [
-            {
-                "agent": row[0],
-                "segment": unsigned(row[1]),
-                "seqs": list(IntervalSet.from_bytes(row[2])),
-                "readings": row[3],
-                "reason": row[4],
-                "claimed": bool(row[5]),
-                "at_ns": row[6],
-            }
-            for row in rows
-        ]
+            return self._read(lambda c: figures.losses(c, agent))
 
     def agents(self) -> dict[str, AgentStored]:
         """What the ledger has of each agent."""
-        query = "SELECT agent, sum(readings), sum(blocks), sum(bytes), sum(lost) FROM stream GROUP BY agent"
         with self.lock:
-            rows = self._read(lambda c: c.execute(query).fetchall())
-        return {row[0]: AgentStored(*row[1:]) for row in rows}
+            return self._read(figures.agents)
 
     def stats(self) -> JournalStats:
         """Figures for status and page."""

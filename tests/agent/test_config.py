@@ -10,7 +10,15 @@ import pytest
 from pydantic import BaseModel
 
 from device_profiles import catalogue
-from edge_agent import config, config_devices, config_power, settings, settings_devices, settings_power
+from edge_agent import (
+    config,
+    config_device_base,
+    config_devices,
+    config_power,
+    settings,
+    settings_devices,
+    settings_power,
+)
 from edge_agent.load_config import load_apart
 from harkara_io.errors import ConfigError
 
@@ -56,8 +64,8 @@ def test_settings_and_schema_say_the_same() -> None:
     assert {schema for schema, _ in devices} == set(get_args(config_devices.Device))
     tables = [(getattr(config, name), getattr(settings, name)) for name in ("Config", "Broker", "Tls", "Outbox")]
     shared = [
-        (config_devices.Channel, settings_devices.Channel),
-        (config_devices.Direction, settings_devices.Direction),
+        (config_device_base.Channel, settings_devices.Channel),
+        (config_device_base.Direction, settings_devices.Direction),
         (config_power.Power, settings_power.Power),
         (config_power.Relay, settings_power.Relay),
     ]

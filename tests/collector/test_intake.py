@@ -10,7 +10,8 @@ from typing import Self
 import pytest
 
 from collector.config import JournalConfig
-from collector.intake import Abandoned, Intake
+from collector.intake import Intake
+from collector.intake_ports import Abandoned
 from collector.journal import Journal
 from collector.journal_desk import JournalDesk
 from collector.registry import Registry, RegistryFile

@@ -51,10 +51,11 @@ def shed(lake: Lake) -> None:
 
     It keeps a few hundred bytes for every buffer that it ever let go of, and looks through them only where it needs
     room (or when a list has 32,768 of them, and it has several). So it is told to make do with one byte: it looks
-    through all, finds that it cannot, and goes on with the limit it had. A query meanwhile may spill.
+    through all, finds that it cannot, and goes on with the limit it had. A query meanwhile may spill, where the disk
+    lets it.
     """
     with lake.cursor() as cursor:
-        with contextlib.suppress(duckdb.OutOfMemoryException):
+        with contextlib.suppress(duckdb.OutOfMemoryException, duckdb.IOException):
             cursor.execute("SET memory_limit = '1B'")
         # What it shows as its limit is one byte by now.
         cursor.execute(f"SET memory_limit = '{lake.options.memory_limit_mb:d}MB'")

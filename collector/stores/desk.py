@@ -8,26 +8,18 @@ import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import Future
 from contextlib import closing
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from collector.lake.lake import Lake
 from collector.lake.ports import JournalEntry, JournalSource
 from collector.stores.config import StoreConfig
-from collector.stores.connect import PULSE_S_MAX, Client, connect
-from collector.stores.delivery import Delivery
-from collector.stores.encoder import Encoder
 from collector.stores.errors import StoreRefused
 from collector.stores.health import health_lines
-from collector.stores.lane import LANES, Lane
-from collector.stores.offset import Job, OffsetFile
-from collector.stores.options import PumpOptions
 from collector.stores.ports import SeriesFacts, Stored
-from collector.stores.pump import Pump
-from collector.stores.quarantine import Quarantine
+from collector.stores.served import Health, Served, serve
 from collector.stores.sites import Sites
-from collector.stores.state import BEHIND, UP, Herald, State, state_of
+from collector.stores.state import BEHIND, UP
 from harkara_io.errors import nearest_hint
 from harkara_io.log_files import make_directory
 
@@ -40,47 +32,6 @@ WATCH_S: Final = 1.0
 """How often it is looked whether a store's state is another one. [s]"""
 STOP_S: Final = 10.0
 """How long the end waits for a store that is just being spoken to. [s]"""
-
-
-@dataclass(slots=True)
-class Health:
-    """Lines about ourselves, which go to a store beside the readings.
-
-    Attributes:
-        client: Their way.
-        due_s: When the next are sent, monotonic. [s]
-        missed: Rounds that the store did not take, or was not well enough to be asked.
-    """
-
-    client: Client
-    due_s: float = 0.0
-    missed: int = 0
-
-
-@dataclass(frozen=True, slots=True)
-class Served:
-    """One store and what serves it."""
-
-    config: StoreConfig
-    pump: Pump
-    delivery: Delivery
-    quarantine: Quarantine
-    encoder: Encoder
-    pulses: Client
-    herald: Herald
-    sites: Sites
-    health: Health
-
-    def state(self, journal_head: int, now_ns: int) -> State:
-        """How it does."""
-        paused = "by collector.toml" if self.config.paused else "by a person" if self.pump.is_paused else ""
-        return state_of(
-            paused=paused,
-            trouble=self.pump.trouble,
-            forgets=self.pump.forgets,
-            lag_s=self.pump.lag_s(now_ns),
-            lag_blocks=journal_head - self.pump.sent,
-        )
 
 
 class StoreDesk:
@@ -109,41 +60,15 @@ class StoreDesk:
         clock_ns: Callable[[], int] = time.time_ns,
     ) -> None:
         self._journal, self._clock_ns = journal, clock_ns
-        self._folder = folder
         self._stop = threading.Event()
         self._threads: list[threading.Thread] = []
         if configs:
             make_directory(folder)
         known = _series_of(lake) if configs else []
-        self._stores = {config.name: self._serve(config, lake, Sites(agents), known) for config in configs}
-
-    def _serve(self, config: StoreConfig, lake: Lake, sites: Sites, known: Sequence[SeriesFacts]) -> Served:
-        encoder = Encoder(config.mapping(), sites.of)
-        # Always in one order, so that of two series with one name the same one keeps it after every start.
-        for facts in known:
-            encoder.names.of_table([facts])
-        writes, pulses = connect(config), connect(config, timeout_s=PULSE_S_MAX)
-        quarantine = Quarantine(self._folder / f"{config.name}.quarantine", keep_mb=config.quarantine_mb)
-        beside = [Lane(config.name, connect(config)) for _ in range(LANES - 1)]
-        delivery = Delivery(writes, quarantine, beside=beside)
-        pump = Pump(
-            config.name,
-            journal=self._journal,
-            lake=lake,
-            encode=encoder.encode,
-            delivers=delivery,
-            pulses=pulses,
-            file=OffsetFile(self._folder, config.name),
-            options=PumpOptions(
-                durable_after_s=config.seen_alive_s,
-                since=config.since_ns(),
-                paused=config.paused,
-                unit_ns=encoder.options.unit_ns,
-                pulse_every_s=1.0 if config.seen_alive_s else 10.0,
-            ),
-        )
-        health = Health(connect(config, timeout_s=PULSE_S_MAX))
-        return Served(config, pump, delivery, quarantine, encoder, pulses, Herald(), sites, health)
+        self._stores = {
+            config.name: serve(config, folder, journal=journal, lake=lake, sites=Sites(agents), known=known)
+            for config in configs
+        }
 
     def __bool__(self) -> bool:
         return bool(self._stores)
@@ -169,9 +94,7 @@ class StoreDesk:
         for thread in self._threads:
             thread.join(max(0.0, until_s - time.monotonic()))
         for served in self._stores.values():
-            served.delivery.close()
-            served.pulses.close()
-            served.health.client.close()
+            served.close()
 
     def offer(self, entries: Sequence[JournalEntry]) -> None:
         """Hand over what was just committed to the journal. Never waits."""
@@ -182,7 +105,8 @@ class StoreDesk:
 
     def status(self) -> list[dict[str, Any]]:
         """Each store's state as JSON fields."""
-        return [self._fields(served) for served in self._stores.values()]
+        head, now_ns = self._journal.head, self._clock_ns()
+        return [served.as_json(head, now_ns) for served in self._stores.values()]
 
     def problems(self) -> list[str]:
         """Stores that need a person, a line each."""
@@ -237,41 +161,6 @@ class StoreDesk:
             raise StoreRefused(f"no store {name!r}; {hint}")
         return self._stores[name]
 
-    def _fields(self, served: Served) -> dict[str, Any]:
-        pump, delivery, now_ns = served.pump, served.delivery, self._clock_ns()
-        state, head, tally = served.state(self._journal.head, now_ns), self._journal.head, pump.tally
-        return {
-            "name": served.config.name,
-            "kind": served.config.kind,
-            "url": served.config.url,
-            "state": state.word,
-            "why": state.why,
-            "position": pump.sent,
-            "safe_position": pump.safe,
-            "journal_position": head,
-            "lag_blocks": max(0, head - pump.sent),
-            "lag_s": round(pump.lag_s(now_ns), 1),
-            "held_bytes": pump.held_bytes,
-            "blocks": tally.blocks,
-            "values": tally.values,
-            "left_out": dict(tally.left_out),
-            "inexact": served.encoder.inexact,
-            "flags_left_out": served.encoder.flags_left_out,
-            "refused": dict(delivery.refused),
-            "refused_fields": list(delivery.refused_fields),
-            "quarantine_lines": served.quarantine.lines,
-            "quarantine_evicted": served.quarantine.evicted,
-            "quarantine_unkept": served.quarantine.unkept,
-            "ignored": dict(pump.watch.ignored),
-            "resent": pump.resent,
-            "series": len(served.encoder.names),
-            "told_apart": list(served.encoder.names.told_apart),
-            "jobs": [_job_fields(job) for job in pump.jobs],
-            "advice": list(pump.watch.advice),
-            "offset_trouble": pump.written_trouble,
-            "health_missed": served.health.missed,
-        }
-
     def _now_and_then(self, what: str, look: Callable[[], None]) -> None:
         """Do it every `WATCH_S` until the end; one round that fails does not end the others, and is said once."""
         trouble = ""
@@ -315,10 +204,6 @@ class StoreDesk:
         thread = threading.Thread(target=work, name=name, daemon=True)
         self._threads.append(thread)
         thread.start()
-
-
-def _job_fields(job: Job) -> dict[str, Any]:
-    return {"number": job.number, "why": job.why, "readings": job.readings, "total": job.total}
 
 
 def _series_of(lake: Lake) -> list[SeriesFacts]:

@@ -7,6 +7,7 @@ the upkeep. The memory is read before each upkeep, where the collector is most o
 from __future__ import annotations
 
 import os
+import statistics
 import sys
 import tempfile
 import threading
@@ -29,6 +30,12 @@ AGENTS: Final = 8
 SERIES: Final = 15 * AGENTS
 START_NS: Final = 1_767_225_600_000_000_000
 """1 January 2026. [ns]"""
+_QUERIES: Final = {
+    "newest_of_a_series": "SELECT * FROM lake.reading WHERE series_id = 17 ORDER BY observed_at DESC LIMIT 100",
+    "mean_of_a_series": "SELECT avg(value) FROM lake.reading WHERE series_id = 17",
+    "means_of_all_series": "SELECT series_id, avg(value) FROM lake.reading GROUP BY series_id",
+}
+_ASKED: Final = 9
 _COMMIT_NS: Final = 2 * 10**9
 _MB: Final = 1 << 20
 _SAMPLE_S: Final = 0.005
@@ -37,7 +44,7 @@ _SAMPLE_S: Final = 0.005
 def run(rounds: int = ROUNDS) -> dict[str, Any]:
     """Measure for so many rounds."""
     peak = _Peak()
-    before, highest = [], []
+    before, highest, catalogue = [], [], []
     with tempfile.TemporaryDirectory(prefix="harkara-upkeep-") as name:
         lake = Lake.open(Path(name) / "lake")
         began_s = time.monotonic()
@@ -49,9 +56,11 @@ def run(rounds: int = ROUNDS) -> dict[str, Any]:
             # As much of a round's history stays as in a collector: two thirds.
             Maintenance(history_s=int((time.monotonic() - began_s) / (number + 1) * 2 / 3)).run(lake)
             highest.append(peak.mb)
+            catalogue.append(sum(path.stat().st_size for path in lake.folder.glob("catalogue.ducklake*")) / _MB)
             print(f"upkeep: {number + 1} of {rounds} rounds, {before[-1]:.0f} MB", file=sys.stderr, flush=True)
         with lake.cursor() as cursor:
             (counted,) = cursor.execute("SELECT count(*) FROM lake.reading").fetchall()[0]
+        queries = _query_ms(lake)
         lake.close()
     peak.stop()
     if counted != (readings := rounds * COMMITS * BLOCKS * READINGS):
@@ -65,11 +74,30 @@ def run(rounds: int = ROUNDS) -> dict[str, Any]:
         "readings": readings,
         "rss_before_upkeep_mb": ", ".join(f"{value:.0f}" for value in before),
         "rss_highest_in_upkeep_mb": ", ".join(f"{value:.0f}" for value in highest),
+        "catalogue_mb": ", ".join(f"{value:.1f}" for value in catalogue),
         "last_third_to_middle_third": round(
             float(np.mean(before[-third:]) / np.mean(before[third : -third or None] or before)), 3
         ),
+        "query_ms": queries,
         "targets": {"last_third_to_middle_third": "<= 1.02"},
     }
+
+
+def _query_ms(lake: Lake) -> dict[str, dict[str, float]]:
+    """What DuckDB's cache of files, which the lake has turned off, would save a query that comes again."""
+    found = {}
+    with lake.cursor() as cursor:
+        for name, query in _QUERIES.items():
+            times: dict[str, list[float]] = {"without_cache": [], "with_cache": []}
+            for _ in range(_ASKED):
+                for way, setting in (("without_cache", "false"), ("with_cache", "true")):
+                    cursor.execute(f"SET enable_external_file_cache = {setting}")
+                    cursor.execute(query).fetchall()
+                    began_s = time.monotonic()
+                    cursor.execute(query).fetchall()
+                    times[way].append((time.monotonic() - began_s) * 1e3)
+            found[name] = {way: round(statistics.median(each), 1) for way, each in times.items()}
+    return found
 
 
 def _commit(lake: Lake, number: int) -> None:

@@ -204,8 +204,8 @@ class BackFill:
         return self._facts[key]
 
     def _count_texts(self) -> int:
-        row = self._ask(f"SELECT count(*) FROM lake.event WHERE {self._where()}").fetchone()  # noqa: S608
-        return int(row[0]) if row else 0
+        rows = self._ask(f"SELECT count(*) FROM lake.event WHERE {self._where()}").fetchall()  # noqa: S608
+        return int(rows[0][0])
 
     def _texts(self) -> Iterator[list[TextReading]]:
         reader = self._ask(

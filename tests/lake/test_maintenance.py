@@ -80,24 +80,38 @@ def test_upkeep_takes_the_catalogues_log_into_its_file_where_there_is_room(tmp_p
         assert bench.rows() == readings_of(blocks)
 
 
+def of_catalogue(what: str, lake: Lake) -> int:
+    """A figure of DuckDB's ``pragma_database_size``."""
+    with closing(lake.cursor()) as cursor:
+        rows = cursor.execute(f"SELECT {what} FROM pragma_database_size() WHERE database_name LIKE '%metadata%'")
+        return int(rows.fetchall()[0][0])
+
+
+def test_the_catalogue_does_not_grow_with_commits(tmp_path: Path) -> None:
+    upkeep, used = Maintenance(history_s=0), []
+    with Bench(tmp_path) as bench:
+        for seq in range(1, 61):
+            store(bench.journal, [block(seq)])
+            bench.project()
+            if seq % 10 == 0:
+                upkeep.run(bench.lake)
+                used.append(of_catalogue("used_blocks", bench.lake))
+    assert used[-1] <= used[2], used
+
+
 def test_the_catalogue_has_small_blocks_and_one_with_large_ones_goes_on(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def block_bytes(lake: Lake) -> int:
-        with closing(lake.cursor()) as cursor:
-            rows = cursor.execute("SELECT block_size FROM pragma_database_size() WHERE database_name LIKE '%metadata%'")
-            return int(rows.fetchall()[0][0])
-
     blocks = [block(seq) for seq in range(1, 5)]
     with Bench(tmp_path / "new") as bench:
-        assert block_bytes(bench.lake) == 16_384
+        assert of_catalogue("block_size", bench.lake) == 16_384
     with monkeypatch.context() as patched:
         patched.setattr("collector.lake.lake.BLOCK_BYTES", 262_144)
         with Bench(tmp_path / "old") as bench:
             store(bench.journal, blocks[:2])
             bench.project()
     with Bench(tmp_path / "old") as bench:
-        assert block_bytes(bench.lake) == 262_144
+        assert of_catalogue("block_size", bench.lake) == 262_144
         store(bench.journal, blocks[2:])
         bench.project()
         Maintenance(history_s=0).run(bench.lake)

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Final
 
 from collector.lake.lake import METADATA, Lake
-from collector.lake.memory import checkpoint, one_thread, shed
+from collector.lake.memory import checkpoint, shed
 
 MERGE_BYTES_MAX: Final = 2 << 20
 """Files above this stay as they are: a merge sorts, and sorting more at a time would spill."""
@@ -51,10 +51,9 @@ class Maintenance:
     def run(self, lake: Lake) -> None:
         """One round. Readers see the same rows before, during and after."""
         lake.mark_durable()
-        with one_thread(lake):
-            if _inlined_rows(lake):
-                _replace(lake, "flush", "CALL ducklake_flush_inlined_data('lake')")
-            _replace(lake, "merge", f"CALL ducklake_merge_adjacent_files('lake', max_file_size => {MERGE_BYTES_MAX})")
+        if _inlined_rows(lake):
+            _replace(lake, "flush", "CALL ducklake_flush_inlined_data('lake')")
+        _replace(lake, "merge", f"CALL ducklake_merge_adjacent_files('lake', max_file_size => {MERGE_BYTES_MAX})")
         lake.mark_durable()
         with lake.cursor() as cursor:
             for function in ("ducklake_expire_snapshots", "ducklake_cleanup_old_files"):

@@ -7,7 +7,6 @@ of files is off (``extension``).
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterator
 from typing import Final
 
 import duckdb
@@ -16,17 +15,6 @@ from collector.lake.lake import METADATA, Lake
 
 CHECKPOINT_SPARE_BYTES: Final = 16 << 20
 """Free beyond what a checkpoint may write: others write to the same disk."""
-
-
-@contextlib.contextmanager
-def one_thread(lake: Lake) -> Iterator[None]:
-    """While the body runs, DuckDB works with one thread: a quarter slower, with half the memory."""
-    with lake.cursor() as cursor:
-        cursor.execute("SET threads = 1")
-        try:
-            yield
-        finally:
-            cursor.execute(f"SET threads = {lake.options.threads:d}")
 
 
 def checkpoint(lake: Lake) -> bool:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import errno
 import threading
 from contextlib import closing
 from pathlib import Path
@@ -128,7 +127,7 @@ def test_nothing_is_kept_in_memory_of_files_that_were_read(tmp_path: Path) -> No
         assert cursor.execute(kept).fetchall() == [(0,)]
 
 
-def test_shedding_disturbs_no_query_and_leaves_the_limit(tmp_path: Path) -> None:
+def test_upkeep_disturbs_no_query_and_leaves_the_limit(tmp_path: Path) -> None:
     blocks = [block(seq, rows=200) for seq in range(1, 9)]
     failed: list[Exception] = []
     done, asked = threading.Event(), threading.Event()
@@ -152,53 +151,12 @@ def test_shedding_disturbs_no_query_and_leaves_the_limit(tmp_path: Path) -> None
         for _ in range(4):
             asked.clear()
             while not asked.is_set():
+                Maintenance().run(bench.lake)
                 shed(bench.lake)
         done.set()
         thread.join()
         assert failed == []
         assert cursor.execute(limit).fetchall() == before
-
-
-class FailingDisk(RealDisk):
-    """Fails while ``fails``, and notes how many threads DuckDB had.
-
-    Attributes:
-        fails: Whether Parquet files cannot be made durable.
-        threads: What was noted.
-    """
-
-    def __init__(self) -> None:
-        self.fails = False
-        self.threads: list[int] = []
-        self.lake: Lake | None = None
-
-    def sync_file(self, path: Path) -> None:
-        if self.fails and self.lake and path.suffix == ".parquet":
-            self.threads.append(threads_of(self.lake))
-            raise OSError(errno.EIO, "Input/output error", str(path))
-        super().sync_file(path)
-
-
-def threads_of(lake: Lake) -> int:
-    with closing(lake.cursor()) as cursor:
-        return int(cursor.execute("SELECT current_setting('threads')").fetchall()[0][0])
-
-
-def test_a_merge_has_one_thread_and_queries_have_theirs_again_even_if_it_fails(tmp_path: Path) -> None:
-    disk = FailingDisk()
-    with Bench(tmp_path, disk=disk) as bench:
-        disk.lake = bench.lake
-        for seq in range(1, 5):
-            store(bench.journal, [block(seq, rows=200)])
-            bench.project()
-        before = threads_of(bench.lake)
-        disk.fails = True
-        with pytest.raises(OSError, match="Input/output"):
-            Maintenance(history_s=0).run(bench.lake)
-        disk.fails = False
-        assert disk.threads == [1]
-        assert threads_of(bench.lake) == before > 1
-        assert bench.rows() == readings_of([block(seq, rows=200) for seq in range(1, 5)])
 
 
 def test_a_collector_that_is_started_often_merges_all_the_same(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

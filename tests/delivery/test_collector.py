@@ -347,6 +347,25 @@ def test_rejections_kept_of_one_segment_are_bounded() -> None:
     assert len(collector.ledger.rows[AGENT, 7].rejected) == 3
 
 
+def test_digests_of_what_is_committed_do_not_pile_up() -> None:
+    collector = Collector()
+    # One block a commit, as agents on slow links send; then several, and the newest not alone.
+    for seq in range(1, 200):
+        collector.take(facts(seq))
+    collector.take(*(facts(seq) for seq in range(200, 220)))
+    collector.came(facts(220))
+    flushed = of(Commit, collector.machine.flush())
+    collector.came(facts(221))
+    for commit in flushed:
+        collector.ledger.apply(commit)
+        collector.machine.handle(Committed(commit.batch))
+    entry = collector.machine._entries.get(AGENT, 7)
+    assert set(entry.digests) == {221}
+    collector.settle()
+    assert set(entry.digests) == {221}
+    assert collector.stored == run((1, 221))
+
+
 def test_the_cache_is_bounded_and_forgets_nothing() -> None:
     collector = Collector(entries_max=2)
     for segment in range(20, 40):

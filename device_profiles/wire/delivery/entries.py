@@ -30,7 +30,7 @@ class SegmentEntry:
         digests: (digest, previous) of blocks not yet committed, and of the newest one.
     """
 
-    __slots__ = ("agent", "base", "child_tail", "claimed", "digests", "held", "lost", "segment", "stored")
+    __slots__ = ("_left", "agent", "base", "child_tail", "claimed", "digests", "held", "lost", "segment", "stored")
 
     def __init__(self, agent: str, segment: int, base: SegmentRow, child_tail: int | None) -> None:
         """Copy a ledger row."""
@@ -43,6 +43,8 @@ class SegmentEntry:
         self.claimed = base.claimed
         self.child_tail = child_tail
         self.digests: dict[int, tuple[bytes, bytes]] = {}
+        self._left: int | None = None
+        """The newest at the last commit: its digest stayed, and goes when there is a newer one."""
 
     def row(self) -> SegmentRow:
         """The row as the open batch will write it."""
@@ -60,9 +62,10 @@ class SegmentEntry:
     def committed(self, seqs: Iterable[int]) -> None:
         """These are on the disk: only the newest block's digest stays at hand, for the next link of the chain."""
         newest = self.stored.last
-        for seq in seqs:
-            if seq != newest:
+        for seq in (*seqs, self._left):
+            if seq is not None and seq != newest:
                 self.digests.pop(seq, None)
+        self._left = newest
 
 
 class Entries:

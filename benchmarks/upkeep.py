@@ -12,24 +12,26 @@ import sys
 import tempfile
 import threading
 import time
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any, Final
 
 import numpy as np
 import pyarrow as pa
 
+from benchmarks.blocks import SMALL, START_NS
 from collector.lake.lake import Lake
 from collector.lake.maintenance import Maintenance
 from collector.lake.schema import BLOCK, READING
+from edge_agent.counters import rss_bytes
 
 ROUNDS: Final = 24
 COMMITS: Final = 450
 BLOCKS: Final = 10
-READINGS: Final = 240
+READINGS: Final = SMALL.readings
 AGENTS: Final = 8
-SERIES: Final = 15 * AGENTS
-START_NS: Final = 1_767_225_600_000_000_000
-"""1 January 2026. [ns]"""
+_THIRDS: Final = 3
 _QUERIES: Final = {
     "newest_of_a_series": "SELECT * FROM lake.reading WHERE series_id = 17 ORDER BY observed_at DESC LIMIT 100",
     "mean_of_a_series": "SELECT avg(value) FROM lake.reading WHERE series_id = 17",
@@ -42,30 +44,36 @@ _SAMPLE_S: Final = 0.005
 
 
 def run(rounds: int = ROUNDS) -> dict[str, Any]:
-    """Measure for so many rounds."""
-    peak = _Peak()
+    """Measure for so many rounds.
+
+    Raises:
+        ValueError: They are too few to compare thirds of them.
+    """
+    if rounds < _THIRDS:
+        raise ValueError(f"upkeep compares thirds of its rounds; give --rounds {_THIRDS} or more")
     before, highest, catalogue = [], [], []
-    with tempfile.TemporaryDirectory(prefix="harkara-upkeep-") as name:
-        lake = Lake.open(Path(name) / "lake")
+    with (
+        tempfile.TemporaryDirectory(prefix="harkara-upkeep-") as name,
+        closing(Lake.open(Path(name) / "lake")) as lake,
+    ):
         began_s = time.monotonic()
         for number in range(rounds):
             for commit in range(number * COMMITS, (number + 1) * COMMITS):
                 _commit(lake, commit)
             before.append(_rss_mb())
-            peak.mb = 0.0
             # As much of a round's history stays as in a collector: two thirds.
-            Maintenance(history_s=int((time.monotonic() - began_s) / (number + 1) * 2 / 3)).run(lake)
-            highest.append(peak.mb)
-            catalogue.append(sum(path.stat().st_size for path in lake.folder.glob("catalogue.ducklake*")) / _MB)
+            history_s = int((time.monotonic() - began_s) / (number + 1) * 2 / 3)
+            with _watched() as samples:
+                Maintenance(history_s=history_s).run(lake)
+            highest.append(max(samples))
+            catalogue.append(lake.catalogue_bytes() / _MB)
             print(f"upkeep: {number + 1} of {rounds} rounds, {before[-1]:.0f} MB", file=sys.stderr, flush=True)
         with lake.cursor() as cursor:
             (counted,) = cursor.execute("SELECT count(*) FROM lake.reading").fetchall()[0]
         queries = _query_ms(lake)
-        lake.close()
-    peak.stop()
     if counted != (readings := rounds * COMMITS * BLOCKS * READINGS):
         raise AssertionError(f"{readings} readings committed, the lake has {counted}")
-    third = max(1, rounds // 3)
+    third = rounds // _THIRDS
     return {
         "about": (
             f"{rounds} rounds of {COMMITS} commits and one upkeep, as in {rounds / 4:g} hours of {AGENTS} agents with "
@@ -76,7 +84,7 @@ def run(rounds: int = ROUNDS) -> dict[str, Any]:
         "rss_highest_in_upkeep_mb": ", ".join(f"{value:.0f}" for value in highest),
         "catalogue_mb": ", ".join(f"{value:.1f}" for value in catalogue),
         "last_third_to_middle_third": round(
-            float(np.mean(before[-third:]) / np.mean(before[third : -third or None] or before)), 3
+            statistics.mean(before[-third:]) / statistics.mean(before[third:-third]), 3
         ),
         "query_ms": queries,
         "targets": {"last_third_to_middle_third": "<= 1.02"},
@@ -105,8 +113,9 @@ def _commit(lake: Lake, number: int) -> None:
     rows = BLOCKS * READINGS
     blocks = np.arange(number * BLOCKS, (number + 1) * BLOCKS)
     agents = blocks % AGENTS
-    series = np.repeat(agents * 15, READINGS) + np.tile(np.arange(READINGS) % 15, BLOCKS)
-    times = START_NS + number * _COMMIT_NS + np.tile(np.arange(READINGS) // 15, BLOCKS) * 10**8
+    row, channel = np.divmod(np.arange(READINGS), SMALL.columns)
+    series = np.repeat(agents * SMALL.columns, READINGS) + np.tile(channel, BLOCKS)
+    times = START_NS + number * _COMMIT_NS + np.tile(row, BLOCKS) * 10**8
     values = np.round(20 + 8 * np.sin(np.arange(rows) / 500 + number), 1)
     columns = {
         "series_id": pa.array(series, pa.int32()),
@@ -129,24 +138,22 @@ def _of_blocks(field: pa.Field, blocks: np.ndarray[Any, Any]) -> pa.Array:
 
 
 def _rss_mb() -> float:
-    pages = int(Path("/proc/self/statm").read_text(encoding="ascii").split()[1])
-    return pages * os.sysconf("SC_PAGE_SIZE") / _MB
+    return rss_bytes() / _MB
 
 
-class _Peak:
-    """Highest memory since ``mb`` was last set to nought, looked at all the while."""
+@contextmanager
+def _watched() -> Iterator[list[float]]:
+    """The memory in MiB, looked at now and then while the body runs."""
+    samples, done = [_rss_mb()], threading.Event()
 
-    def __init__(self) -> None:
-        self.mb = 0.0
-        self._stop = threading.Event()
-        self._thread = threading.Thread(target=self._watch, name="peak")
-        self._thread.start()
+    def watch() -> None:
+        while not done.wait(_SAMPLE_S):
+            samples.append(_rss_mb())
 
-    def stop(self) -> None:
-        """End the watching."""
-        self._stop.set()
-        self._thread.join()
-
-    def _watch(self) -> None:
-        while not self._stop.wait(_SAMPLE_S):
-            self.mb = max(self.mb, _rss_mb())
+    thread = threading.Thread(target=watch, name="memory")
+    thread.start()
+    try:
+        yield samples
+    finally:
+        done.set()
+        thread.join()

@@ -183,6 +183,10 @@ class Lake:
         mark.write(self.folder, self.disk)
         return mark
 
+    def catalogue_bytes(self) -> int:
+        """Bytes of the catalogue and its write-ahead log."""
+        return sum(path.stat().st_size for path in self.folder.glob("catalogue.ducklake*"))
+
     def files(self) -> set[Path]:
         """Every file the catalogue names, in use or waiting to be deleted."""
         rows = self._connection.execute(

@@ -26,8 +26,7 @@ def checkpoint(lake: Lake) -> bool:
     Returns:
         Whether it was done.
     """
-    written = sum(path.stat().st_size for path in lake.folder.glob("catalogue.ducklake*"))
-    if lake.disk.free_bytes(lake.folder) < 2 * written + CHECKPOINT_SPARE_BYTES:
+    if lake.disk.free_bytes(lake.folder) < 2 * lake.catalogue_bytes() + CHECKPOINT_SPARE_BYTES:
         return False
     with lake.cursor() as cursor:
         cursor.execute(f"CHECKPOINT {METADATA}")
